@@ -1,0 +1,123 @@
+"""The bench: `python -m bench [--quick] [--only S1,S4] [--rounds N] [--out DIR]`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import uvloop
+
+from bench import machine, plot, report
+from bench.field import Field, start_mock
+from bench.process import ROOT, Cores, more_descriptors
+from bench.results import FAULTS, Outcome, failure
+from bench.scenarios import (
+    s1_cost,
+    s3_first_token,
+    s4_replay,
+    s5_fanout,
+    s6_growth,
+    s7_memory,
+)
+
+Scenario = Callable[[Field], Awaitable[Outcome]]
+SCENARIOS: dict[str, Scenario] = {
+    "S1": s1_cost.run,
+    "S3": s3_first_token.run,
+    "S4": s4_replay.run,
+    "S5": s5_fanout.run,
+    "S6": s6_growth.run,
+    "S7": s7_memory.run,
+}
+LEFT_OUT_OF_QUICK = {"S5"}
+QUICK_SECONDS = 114.0
+FULL_SECONDS = 3600.0
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="ends within two minutes")
+    parser.add_argument("--only", default="", help="scenarios, with commas between them")
+    parser.add_argument("--rounds", type=int, default=0, help="rounds of each side")
+    parser.add_argument("--out", type=Path, help="where JSON, plot and table are written")
+    options = parser.parse_args()
+    options.only = [name for name in options.only.upper().split(",") if name]
+    if unknown := set(options.only) - set(SCENARIOS):
+        parser.error(f"no such scenario: {', '.join(sorted(unknown))}")
+    return options
+
+
+def chosen(options: argparse.Namespace) -> list[str]:
+    """The scenarios of this run, in order."""
+    left_out = LEFT_OUT_OF_QUICK if options.quick else set()
+    return [name for name in SCENARIOS if name in (options.only or set(SCENARIOS) - left_out)]
+
+
+async def measure(names: list[str], field: Field, found: report.Report) -> None:
+    """Runs the scenarios one after the other; a broken one does not take the others with it."""
+    for name in names:
+        print(f"{name} …", file=sys.stderr, flush=True)
+        try:
+            found.outcomes[name] = await SCENARIOS[name](field)
+        except FAULTS as fault:
+            row = failure(name, "the whole scenario", None, [f"{type(fault).__name__} {fault}"])
+            found.outcomes[name] = Outcome([row])
+
+
+async def bench(options: argparse.Namespace, found: report.Report) -> None:
+    """Sets the field up, measures, and takes it down, whatever happens."""
+    cores = Cores.of_this_machine()
+    more_descriptors()
+    os.sched_setaffinity(0, {cores.client})
+    gc.disable()  # a collection would show as a gap in every stream
+    limit_seconds = QUICK_SECONDS if options.quick else FULL_SECONDS
+    names = chosen(options)
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        mock = await start_mock(cores, Path(scratch))
+        field = Field(options.quick, found.rounds, cores, mock, Path(scratch))
+        try:
+            async with asyncio.timeout(limit_seconds):
+                await measure(names, field, found)
+        except TimeoutError:
+            for name in names:
+                row = failure(name, "the whole scenario", None, ["no time was left for it"])
+                found.outcomes.setdefault(name, Outcome([row]))
+        finally:
+            mock.kill()
+
+
+def main() -> int:
+    """Exit status 1 when anything failed; a missed goal is shown, and no failure."""
+    options = arguments()
+    mode = "quick" if options.quick else "full"
+    found = report.Report(machine.facts(), mode, options.rounds or 3)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    began = time.monotonic()
+    try:
+        uvloop.run(bench(options, found))
+    except KeyboardInterrupt:
+        if found.rows:
+            print(report.terminal(found.rows), file=sys.stderr)
+        print("interrupted", file=sys.stderr)
+        return 130
+    found.seconds = time.monotonic() - began
+    print(report.terminal(found.rows))
+    whole = not options.quick and not options.only
+    directory = options.out or (ROOT / "docs" if whole else ROOT / "build" / "bench")
+    written = report.write(found, directory)
+    plot.draw(found, directory / "performance.svg")
+    print(f"\n{found.seconds:.0f} s; written to {written[0].parent}")
+    return 1 if found.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

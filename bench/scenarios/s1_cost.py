@@ -1,0 +1,51 @@
+"""S1: what a token costs, beside relays that keep nothing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+
+from bench.field import Field, Server
+from bench.load import Window, cost, gap, paced, warnings
+from bench.results import Goal, Outcome, Row, Trials, compared, failure
+from bench.script import Script
+from bench.sides import LLMCHAT_SIDE, RELAY, node
+
+STREAMS = 100
+SCRIPT = Script(rate=30)
+AGAINST = {
+    "relay": ("CPU per token ÷ bare relay", Goal(1.5, must=2.0)),
+    "node": ("CPU per token ÷ Node's relay", Goal(1.0)),
+}
+
+
+async def run(field: Field) -> Outcome:
+    async with field.serving(RELAY, LLMCHAT_SIDE, node()) as servers:
+        trials = await rounds(field, servers)
+    ours = trials["llmchat"]
+    rows: list[Row] = []
+    for name, (what, goal) in AGAINST.items():
+        if name in trials:
+            rows.append(_against(trials[name], ours, what, goal))
+    if not ours.errors:
+        gap_ms = ours.median(gap)
+        rows.append(Row("S1", "gap between tokens over the pace, p99", gap_ms, "ms"))
+    return Outcome(rows, {name: [asdict(w) for w in trial.good] for name, trial in trials.items()})
+
+
+async def rounds(field: Field, servers: list[Server]) -> dict[str, Trials[Window]]:
+    """Every side once a round, so that a noisy minute meets them all."""
+    trials = {server.name: Trials[Window](server.name) for server in servers}
+    warm, seconds = field.choose((3.0, 8.0), (0.7, 1.8))
+    for _ in range(field.rounds):
+        for server in servers:
+            once = partial(paced, server, SCRIPT, STREAMS, warm_seconds=warm, seconds=seconds)
+            await trials[server.name].run(once)
+    return trials
+
+
+def _against(theirs: Trials[Window], ours: Trials[Window], what: str, goal: Goal) -> Row:
+    if errors := theirs.errors + ours.errors:
+        return failure("S1", what, goal, errors)
+    costs = ours.median(cost), theirs.median(cost)
+    return compared("S1", what, goal, costs, "µs", warnings(ours, theirs))

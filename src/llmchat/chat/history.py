@@ -1,0 +1,89 @@
+"""Conversations and their messages, as any door may read and change them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmchat.chat.feed import ConversationChanged, ConversationDeleted, Feed
+from llmchat.chat.runner import Runner
+from llmchat.domain import Conversation, Generation, Message, MessageOrder, Page
+from llmchat.ids import ConversationId, MessageId, OwnerId
+from llmchat.store.base import ConversationDraft, ConversationStore
+from llmchat.tokenlog.base import TokenLog
+
+
+class HistoryService:
+    """Every method raises NotFound for what is not the owner's, as if it did not exist."""
+
+    def __init__(
+        self,
+        *,
+        conversations: ConversationStore,
+        log: TokenLog,
+        runner: Runner,
+        feed: Feed,
+    ) -> None:
+        self._conversations = conversations
+        self._log = log
+        self._runner = runner
+        self._feed = feed
+
+    async def create(self, owner: OwnerId, draft: ConversationDraft) -> Conversation:
+        return await self._conversations.create(owner, draft)
+
+    async def open_session(self, owner: OwnerId, draft: ConversationDraft) -> Conversation:
+        """The conversation with the draft's `external_id`, created when new."""
+        return await self._conversations.get_or_create(owner, draft)
+
+    async def session(self, owner: OwnerId, external_id: str) -> Conversation:
+        return await self._conversations.find(owner, external_id)
+
+    async def get(self, owner: OwnerId, id: ConversationId) -> Conversation:
+        return await self._conversations.get(owner, id)
+
+    async def live(self, owner: OwnerId, id: ConversationId) -> list[Generation]:
+        return list(await self._conversations.live(owner, id))
+
+    async def list(
+        self, owner: OwnerId, *, limit: int, cursor: str | None, query: str | None
+    ) -> Page[Conversation]:
+        return await self._conversations.list(owner, limit=limit, cursor=cursor, query=query)
+
+    async def update(
+        self, owner: OwnerId, id: ConversationId, changes: Mapping[str, Any]
+    ) -> Conversation:
+        conversation = await self._conversations.update(owner, id, changes)
+        self._feed.announce(id, ConversationChanged(conversation))
+        return conversation
+
+    async def delete(self, owner: OwnerId, id: ConversationId) -> None:
+        """Stop what is live, delete everything, logs included."""
+        await self._stop_all(owner, id)
+        logs = await self._conversations.delete(owner, id)
+        await self._log.delete(logs)
+        self._feed.announce(id, ConversationDeleted())
+
+    async def clear(self, owner: OwnerId, id: ConversationId) -> None:
+        """Delete the messages, keep the conversation."""
+        await self._stop_all(owner, id)
+        logs = await self._conversations.clear(owner, id)
+        await self._log.delete(logs)
+        self._feed.announce(id, ConversationChanged(await self.get(owner, id)))
+
+    async def messages(
+        self,
+        owner: OwnerId,
+        id: ConversationId,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        leaf: MessageId | None = None,
+        order: MessageOrder = "asc",
+    ) -> Page[Message]:
+        return await self._conversations.messages(
+            owner, id, limit=limit, cursor=cursor, leaf=leaf, order=order
+        )
+
+    async def _stop_all(self, owner: OwnerId, id: ConversationId) -> None:
+        # The newest first: stopping an older one would start the next that is queued.
+        for generation in reversed(await self._conversations.live(owner, id)):
+            await self._runner.stop(generation)

@@ -1,0 +1,222 @@
+"""Owner of every live generation of this process: starts them, stops them, sees each to its end."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from llmchat.chat.ending import Ending, interrupted, metered, started, stopped
+from llmchat.chat.flow import Clocks, Flow
+from llmchat.domain import Generation, Prompt
+from llmchat.errors import LlmchatError, OffsetConflict, StorageUnavailable
+from llmchat.events import Failed, Started, Terminal, Transcript, fold
+from llmchat.ids import ConversationId, GenerationId, WorkerId, new_id
+from llmchat.providers.base import Provider
+from llmchat.store.base import GenerationStore, Lease
+from llmchat.tasks import TaskSet
+from llmchat.tokenlog.base import TokenLog
+
+_log = structlog.get_logger(__name__)
+
+_RENEWALS_PER_LEASE = 3
+_DRAIN_LOOK_SECONDS = 0.05
+
+Prepare = Callable[[Generation], Awaitable[tuple[Provider, Prompt]]]
+"""From a generation to what it asks of whom. Raises LlmchatError when that cannot be told."""
+
+
+@dataclass(slots=True)
+class _Running:
+    generation: Generation
+    flow: Flow
+    ended: asyncio.Event
+    begun_at: float
+
+
+class Runner:
+    """One per process. `worker` is its name in the leases; `scratch` holds the logs of what is not
+    stored; `now` gives the time for what is shown."""
+
+    def __init__(
+        self,
+        *,
+        worker: WorkerId,
+        log: TokenLog,
+        scratch: TokenLog,
+        generations: GenerationStore,
+        prepare: Prepare,
+        clocks: Clocks,
+        lease_seconds: float,
+        now: Callable[[], datetime],
+    ) -> None:
+        self.worker = worker
+        self.draining = False
+        self._log = log
+        self._scratch = scratch
+        self._generations = generations
+        self._ending = Ending(log, generations, worker)
+        self._prepare = prepare
+        self._clocks = clocks
+        self._lease_seconds = lease_seconds
+        self._now = now
+        self._running: dict[GenerationId, _Running] = {}
+        self._unstored: set[Flow] = set()
+        self._tasks = TaskSet()
+
+    @property
+    def running(self) -> Sequence[GenerationId]:
+        return list(self._running)
+
+    async def __aenter__(self) -> "Runner":
+        self._tasks.spawn(self._renew_for_ever(), name="lease renewal")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.drain(grace_seconds=0)
+        await self._tasks.cancel_all()
+
+    async def begin(self, generation: Generation, *, claimed: bool) -> None:
+        """Begin the log, and the work when it is `claimed`. After this it can be followed."""
+        await self._log.append(generation.id, [started(generation)], at=1)
+        if claimed:
+            self.run(generation, at=2)
+
+    async def advance(self, conversation: ConversationId) -> None:
+        """Run the conversation's next queued generation, unless one is running."""
+        if not self.draining:
+            queued = await self._generations.next_queued(conversation)
+            if queued is not None:
+                await self.start_queued(queued)
+
+    async def start_queued(self, id: GenerationId) -> None:
+        """Run it if it is its turn: the store knows."""
+        generation = await self._generations.claim(id, self.worker)
+        if generation is not None:
+            head = await self._log.head(id)
+            self.run(generation, at=head.last + 1)
+
+    def run(self, generation: Generation, *, at: int) -> None:
+        """Write what this worker owns, from the offset `at` on, in the background."""
+        flow = Flow(self._log, generation.id, at=at, clocks=self._clocks)
+        running = _Running(generation, flow, asyncio.Event(), time.monotonic())
+        self._running[generation.id] = running
+        self._tasks.spawn(self._run(running), name=f"run {generation.id}")
+
+    async def stop(self, generation: Generation) -> None:
+        """When this returns, the generation has ended, with the text that it had."""
+        running = self._running.get(generation.id)
+        if running is not None:
+            running.flow.end(stopped())
+            await running.ended.wait()
+        elif await self._ending.finish(generation, stopped()) is None:
+            await self._generations.request_stop(generation.id)
+            async for _ in self._log.read(generation.id):
+                pass
+
+    async def answer(self, provider: Provider, prompt: Prompt, model: str) -> Transcript:
+        """Generate what nobody stores, and wait for it: the same flow, over a log in memory."""
+        id = GenerationId(new_id("gen"))
+        await self._scratch.append(id, [Started(id, "", model, 1)], at=1)
+        flow = Flow(self._scratch, id, at=2, clocks=self._clocks)
+        self._unstored.add(flow)
+        try:
+            terminal = await flow.run(provider.stream(prompt))
+            transcript = fold(await self._scratch.snapshot(id))
+            transcript.terminal = metered(terminal, _chars(prompt), transcript)
+            return transcript
+        finally:
+            self._unstored.discard(flow)
+            await self._scratch.delete([id])
+
+    async def drain(self, *, grace_seconds: float) -> None:
+        """Start nothing more; let what runs end by itself for so long; interrupt the rest."""
+        self.draining = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace_seconds):
+                await self._idle()
+        ending = interrupted("The server was stopped.")
+        for flow in [*self._unstored, *(running.flow for running in self._running.values())]:
+            flow.end(ending)
+        for running in list(self._running.values()):
+            await running.ended.wait()
+
+    async def _idle(self) -> None:
+        while self._running or self._unstored:
+            await asyncio.sleep(_DRAIN_LOOK_SECONDS)
+
+    async def _run(self, running: _Running) -> None:
+        id = running.generation.id
+        try:
+            await self._finish(running, *await self._write(running))
+        except OffsetConflict:
+            _log.warning("Another owner writes this log", generation_id=id)
+        except StorageUnavailable as error:
+            # The sweep ends it when the storage is back.
+            _log.error("A log cannot be written", generation_id=id, error=error.detail)
+        finally:
+            del self._running[id]
+            running.ended.set()
+        await self.advance(running.generation.conversation_id)
+
+    async def _write(self, running: _Running) -> tuple[Terminal, int]:
+        try:
+            provider, prompt = await self._prepare(running.generation)
+        except StorageUnavailable:
+            raise
+        except LlmchatError as error:
+            return Failed("failed", error.problem()), 0
+        return await running.flow.run(provider.stream(prompt)), _chars(prompt)
+
+    async def _finish(self, running: _Running, terminal: Terminal, prompt_chars: int) -> None:
+        waited = running.flow.first_token_seconds
+        ended = await self._ending.finish(
+            running.generation,
+            terminal,
+            prompt_chars=prompt_chars,
+            first_token_at=None if waited is None else self._ago(running, waited),
+        )
+        if ended is not None:
+            _log_end(running, ended)
+
+    def _ago(self, running: _Running, waited_seconds: float) -> datetime:
+        age = time.monotonic() - running.begun_at
+        return self._now() - timedelta(seconds=age - waited_seconds)
+
+    async def _renew_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease_seconds / _RENEWALS_PER_LEASE)
+            try:
+                await self._renew()
+            except StorageUnavailable as error:
+                _log.error("Leases cannot be renewed", error=error.detail)
+
+    async def _renew(self) -> None:
+        if not self._running:
+            return
+        leases = await self._generations.renew(self.worker, self.running)
+        for id, lease in leases.items():
+            running = self._running.get(id)
+            if running is not None and lease is not Lease.HELD:
+                running.flow.end(stopped() if lease is Lease.STOP else interrupted("Lease lost."))
+
+
+def _chars(prompt: Prompt) -> int:
+    return sum(len(message.content) for message in prompt.messages)
+
+
+def _log_end(running: _Running, terminal: Terminal) -> None:
+    generation, usage = running.generation, terminal.usage
+    _log.info(
+        "A generation ended",
+        generation_id=generation.id,
+        conversation_id=generation.conversation_id,
+        model=generation.model,
+        status=terminal.status,
+        problem=terminal.problem.type if isinstance(terminal, Failed) else None,
+        output_tokens=None if usage is None else usage.output_tokens,
+        seconds=round(time.monotonic() - running.begun_at, 3),
+    )

@@ -1,0 +1,232 @@
+"""All that any door may call to make a model talk: send, follow, stop, regenerate, ask."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+
+from llmchat.chat.feed import Feed, GenerationStarted, MessageAdded
+from llmchat.chat.runner import Runner
+from llmchat.domain import (
+    Conversation,
+    Generation,
+    Message,
+    OnBusy,
+    Params,
+    Prompt,
+    PromptMessage,
+    Turn,
+)
+from llmchat.errors import BadCursor, GenerationFailed, LogGone, ShuttingDown
+from llmchat.events import Entry, Failed, Finished, Transcript, fold
+from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId
+from llmchat.providers.base import Models
+from llmchat.store.base import (
+    ACTIVE_LEAF,
+    ActiveLeaf,
+    ConversationStore,
+    GenerationStore,
+    IdempotencyKey,
+    ReplyDraft,
+    TurnDraft,
+)
+from llmchat.tokenlog.base import TokenLog
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a caller may choose about one generation. None takes the conversation's choice, then
+    the settings'."""
+
+    model: str | None = None
+    params: Params = field(default_factory=Params)
+    on_busy: OnBusy = OnBusy.REJECT
+    idempotency: IdempotencyKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A generation and all that it has said so far. `last_event_id` is None when the log is gone
+    and its end was never noted."""
+
+    generation: Generation
+    answer: str
+    reasoning: str
+    last_event_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer that nobody stored."""
+
+    model: str
+    text: str
+    reasoning: str
+    end: Finished
+
+
+class ChatService:
+    """Generations are started here, go on without their caller, and are read by anybody who may."""
+
+    def __init__(
+        self,
+        *,
+        conversations: ConversationStore,
+        generations: GenerationStore,
+        log: TokenLog,
+        models: Models,
+        runner: Runner,
+        feed: Feed,
+        defaults: Params,
+    ) -> None:
+        self._conversations = conversations
+        self._generations = generations
+        self._log = log
+        self._models = models
+        self._runner = runner
+        self._feed = feed
+        self._defaults = defaults
+
+    async def send(
+        self,
+        owner: OwnerId,
+        conversation_id: ConversationId,
+        content: str,
+        ask: Ask,
+        *,
+        parent_id: MessageId | ActiveLeaf | None = ACTIVE_LEAF,
+    ) -> Turn:
+        """Store a question and start its answer; when this returns both are there to be followed.
+
+        Raises NotFound, Busy (see OnBusy), Invalid (the model, or a reused idempotency key),
+        ShuttingDown, StorageUnavailable.
+        """
+        conversation = await self._conversations.get(owner, conversation_id)
+        model, params = await self._choices(conversation, ask)
+        draft = TurnDraft(
+            conversation_id,
+            content,
+            model,
+            params,
+            parent_id,
+            ask.on_busy,
+            ask.idempotency,
+            self._runner.worker,
+        )
+        busy = await self._to_interrupt(owner, conversation_id, ask)
+        turn = await self._conversations.add_turn(owner, draft)
+        await self._begin(turn, busy, turn.message, turn.reply)
+        return turn
+
+    async def regenerate(self, owner: OwnerId, message_id: MessageId, ask: Ask) -> Turn:
+        """Another answer to the same question, beside the first. Raises what `send` does."""
+        message = await self._conversations.message(owner, message_id)
+        conversation = await self._conversations.get(owner, message.conversation_id)
+        model, params = await self._choices(conversation, ask)
+        draft = ReplyDraft(
+            message_id, model, params, ask.on_busy, ask.idempotency, self._runner.worker
+        )
+        busy = await self._to_interrupt(owner, conversation.id, ask)
+        turn = await self._conversations.add_reply(owner, draft)
+        await self._begin(turn, busy, turn.reply)
+        return turn
+
+    async def follow(
+        self, owner: OwnerId, id: GenerationId, *, after: int, idle_seconds: float
+    ) -> AsyncGenerator[Sequence[Entry], None] | None:
+        """The log of a generation, from the cursor on (see TokenLog.read); None when the cursor is
+        at its end. All is checked before this returns: raises NotFound, LogGone, BadCursor,
+        ShuttingDown."""
+        await self._generations.get(owner, id)
+        self._refuse_while_draining()
+        head = await self._log.head(id)
+        if after > head.last:
+            raise BadCursor(
+                f"The log of {id} goes to {head.last}, and the cursor is {after}. "
+                "Start again without a cursor."
+            )
+        if head.ended and after == head.last:
+            return None
+        return self._log.read(id, after=after, idle_seconds=idle_seconds)
+
+    async def progress(self, owner: OwnerId, id: GenerationId) -> Progress:
+        """The generation and its text so far. Raises NotFound."""
+        generation = await self._generations.get(owner, id)
+        try:
+            so_far = fold(await self._log.snapshot(id))
+        except LogGone:
+            message = await self._conversations.message(owner, generation.message_id)
+            last = await self._generations.last_event_id(id)
+            return Progress(generation, message.content, message.reasoning, last)
+        if so_far.terminal is not None:
+            # Read again: the row was settled before the terminal that we have just seen.
+            generation = await self._generations.get(owner, id)
+        return Progress(generation, so_far.answer, so_far.reasoning, so_far.last)
+
+    async def stop(self, owner: OwnerId, id: GenerationId) -> Progress:
+        """End it, keep its text. After this nothing but the terminal is shown past
+        `last_event_id`. One that has ended stays as it is. Raises NotFound."""
+        generation = await self._generations.get(owner, id)
+        if generation.status.live:
+            await self._runner.stop(generation)
+        return await self.progress(owner, id)
+
+    async def wait(self, owner: OwnerId, turn: Turn) -> Message:
+        """The reply, when its generation has ended. Raises ShuttingDown when that takes longer
+        than this process lives."""
+        async for _ in self._log.read(turn.generation.id):
+            pass
+        message = await self._conversations.message(owner, turn.reply.id)
+        if message.status.live:
+            raise ShuttingDown
+        return message
+
+    async def answer(
+        self, messages: Sequence[PromptMessage], model: str | None, params: Params
+    ) -> Answer:
+        """Generate and wait, storing nothing. Raises Invalid, GenerationFailed, ShuttingDown."""
+        self._refuse_while_draining()
+        model = model or await self._models.default()
+        provider, name = self._models.resolve(model)
+        prompt = Prompt(name, messages, params.over(self._defaults))
+        transcript = await self._runner.answer(provider, prompt, model)
+        return Answer(model, transcript.answer, transcript.reasoning, _finished(transcript))
+
+    async def _choices(self, conversation: Conversation, ask: Ask) -> tuple[str, Params]:
+        model = ask.model or conversation.model or await self._models.default()
+        self._models.resolve(model)
+        return model, ask.params.over(conversation.params).over(self._defaults)
+
+    async def _to_interrupt(
+        self, owner: OwnerId, id: ConversationId, ask: Ask
+    ) -> Sequence[Generation]:
+        self._refuse_while_draining()
+        if ask.on_busy is not OnBusy.INTERRUPT:
+            return ()
+        return await self._conversations.live(owner, id)
+
+    async def _begin(self, turn: Turn, busy: Sequence[Generation], *added: Message) -> None:
+        if turn.replayed:
+            return
+        generation = turn.generation
+        await self._runner.begin(generation, claimed=turn.claimed)
+        announced = [MessageAdded(message) for message in added]
+        self._feed.announce(
+            generation.conversation_id, *announced, GenerationStarted(generation.id)
+        )
+        for earlier in busy:
+            await self._runner.stop(earlier)
+        if not turn.claimed:
+            await self._runner.advance(generation.conversation_id)
+
+    def _refuse_while_draining(self) -> None:
+        if self._runner.draining:
+            raise ShuttingDown
+
+
+def _finished(transcript: Transcript) -> Finished:
+    match transcript.terminal:
+        case Finished() as end:
+            return end
+        case Failed(problem=problem):
+            raise GenerationFailed(problem)
+        case None:
+            raise RuntimeError("the flow ended without a terminal")

@@ -1,0 +1,168 @@
+"""A whole conversation as one stream: a snapshot, then everything that happens in it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+
+from llmchat.chat.feed import (
+    Announcement,
+    ConversationDeleted,
+    Feed,
+    GenerationStarted,
+    Subscription,
+)
+from llmchat.domain import Conversation
+from llmchat.errors import LogGone, ShuttingDown
+from llmchat.events import Entry, fold
+from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId
+from llmchat.store.base import ConversationStore
+from llmchat.tasks import TaskSet
+from llmchat.tokenlog.base import TokenLog
+
+# What a stalled watcher may pin: so many batches of tokenlog.base.BATCH_CHARS at the most.
+_MOST_WAITING = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LiveGeneration:
+    """A live generation and its text up to `offset`; what follows comes as deltas."""
+
+    id: GenerationId
+    message_id: MessageId
+    model: str
+    text: str
+    reasoning: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    conversation: Conversation
+    generations: Sequence[LiveGeneration]
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationEvents:
+    id: GenerationId
+    entries: Sequence[Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing happened for a while."""
+
+
+Sight = Snapshot | Announcement | GenerationEvents | Idle
+
+
+class ConversationWatch:
+    """One per service. Reads the store, the feed and the logs; writes nothing."""
+
+    def __init__(self, conversations: ConversationStore, log: TokenLog, feed: Feed) -> None:
+        self._conversations = conversations
+        self._log = log
+        self._feed = feed
+
+    async def open(
+        self, owner: OwnerId, id: ConversationId, *, idle_seconds: float
+    ) -> AsyncGenerator[Sight, None]:
+        """First a Snapshot, and another whenever the watcher was too slow to be told everything;
+        an Idle after `idle_seconds` of silence. Ends when the conversation is deleted or the
+        service shuts down. Raises NotFound and ShuttingDown before it returns."""
+        await self._conversations.get(owner, id)
+        if self._feed.released:
+            raise ShuttingDown
+        return self._watch(owner, id, idle_seconds)
+
+    async def _watch(
+        self, owner: OwnerId, id: ConversationId, idle_seconds: float
+    ) -> AsyncGenerator[Sight, None]:
+        with self._feed.subscribe(id) as subscription:
+            watcher = _Watcher(self._log, subscription, idle_seconds)
+            try:
+                # Subscribed before looking: what happens in between is told twice, not never.
+                yield await self._look(owner, id, watcher)
+                async for sight in watcher.sights():
+                    if isinstance(sight, _Missed):
+                        yield await self._look(owner, id, watcher)
+                    else:
+                        yield sight
+            finally:
+                await watcher.aclose()
+
+    async def _look(self, owner: OwnerId, id: ConversationId, watcher: "_Watcher") -> Snapshot:
+        conversation = await self._conversations.get(owner, id)
+        live = []
+        for generation in await self._conversations.live(owner, id):
+            try:
+                so_far = fold(await self._log.snapshot(generation.id))
+            except LogGone:
+                continue  # Not begun: it will be announced.
+            live.append(
+                LiveGeneration(
+                    generation.id,
+                    generation.message_id,
+                    generation.model,
+                    so_far.answer,
+                    so_far.reasoning,
+                    so_far.last,
+                )
+            )
+            watcher.follow(generation.id, so_far.last)
+        return Snapshot(conversation, live)
+
+
+class _Missed:
+    """Too much happened at once to be told one by one."""
+
+
+class _Watcher:
+    """Joins one conversation's announcements and its live logs into one bounded stream."""
+
+    def __init__(self, log: TokenLog, subscription: Subscription, idle_seconds: float) -> None:
+        self._log = log
+        self._subscription = subscription
+        self._idle_seconds = idle_seconds
+        self._waiting: asyncio.Queue[Sight | _Missed | None] = asyncio.Queue(_MOST_WAITING)
+        self._followed: set[GenerationId] = set()
+        self._tasks = TaskSet()
+        self._tasks.spawn(self._listen(), name="conversation feed")
+
+    def follow(self, id: GenerationId, after: int = 0) -> None:
+        if id not in self._followed:
+            self._followed.add(id)
+            self._tasks.spawn(self._read(id, after), name=f"watch {id}")
+
+    async def sights(self) -> AsyncGenerator["Sight | _Missed", None]:
+        while True:
+            try:
+                sight = await asyncio.wait_for(self._waiting.get(), self._idle_seconds)
+            except TimeoutError:
+                yield Idle()
+                continue
+            if sight is None:
+                return
+            if isinstance(sight, GenerationStarted):
+                self.follow(sight.id)
+            else:
+                yield sight
+            if isinstance(sight, ConversationDeleted):
+                return
+
+    async def aclose(self) -> None:
+        await self._tasks.cancel_all()
+
+    async def _listen(self) -> None:
+        while (news := await self._subscription.news()) != []:
+            for item in [_Missed()] if news is None else news:
+                await self._waiting.put(item)
+        await self._waiting.put(None)
+
+    async def _read(self, id: GenerationId, after: int) -> None:
+        try:
+            async for entries in self._log.read(id, after=after):
+                await self._waiting.put(GenerationEvents(id, entries))
+        except LogGone:
+            return  # Deleted while we watched; the conversation's own news says so.
+        finally:
+            self._followed.discard(id)

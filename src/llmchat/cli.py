@@ -1,0 +1,179 @@
+"""The command line."""
+
+import asyncio
+import ipaddress
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+import uvloop
+
+from llmchat.errors import LlmchatError
+from llmchat.mock.manual import manual
+from llmchat.mock.options import Options
+from llmchat.settings import Settings, SettingsError, load_settings
+
+app = typer.Typer(
+    help="Chat answers that survive: every generation is a durable log.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+database = typer.Typer(help="The schema of the database.", no_args_is_help=True)
+app.add_typer(database, name="db")
+
+Config = Annotated[
+    Path | None, typer.Option(help="A TOML file with settings (default: llmchat.toml, if any).")
+]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Where the embedded database is (default: ./data).")
+]
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on (8000).")] = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Run the service: the page, the API, and its console at /docs."""
+    settings = _settings(config, host=host, port=port, data_dir=data_dir)
+    if not settings.allow_open and not _is_loopback(settings.host):
+        _fail(
+            f"llmchat does not know its callers yet, so it will not listen on {settings.host}, "
+            "where strangers can reach it. Leave --host away; or, where something else keeps them "
+            "out (a container's published port, a proxy that authenticates), set "
+            "LLMCHAT_ALLOW_OPEN=true."
+        )
+    # These load the whole service, which `--help` need not wait for.
+    from llmchat import logs
+    from llmchat.app import create_app
+    from llmchat.greeting import greet
+    from llmchat.server import Server
+
+    logs.configure(settings.log_level, settings.log_format)
+    application = create_app(settings)
+
+    async def run() -> None:
+        server = Server(application, host=settings.host, port=settings.port)
+        await server.serve_app(
+            lambda url: greet(url, settings.data_dir, application.state.providers)
+        )
+
+    _run(run)
+
+
+@app.command()
+def check(data_dir: DataDir = None, config: Config = None) -> None:
+    """Look for what is wrong, and say what to do about it."""
+    settings = _settings(config, data_dir=data_dir)
+    from llmchat.doctor import examine
+
+    findings = asyncio.run(examine(settings))
+    for finding in findings:
+        typer.echo(f"{finding.mark} {finding.text}")
+    if any(finding.is_fault for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command("mock-llm", epilog=manual().replace("\n", "\n\n"))
+def mock_llm(
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8081,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    tokens_per_second: Annotated[
+        float, typer.Option(min=0, help="The pace; 0 is as fast as it can.")
+    ] = 30,
+    fail: Annotated[str | None, typer.Option(help="Fail in this way; see below.")] = None,
+) -> None:
+    """Run a fake LLM server, to try things out, to test and to measure."""
+    from llmchat.mock.server import serve as serve_mock
+
+    try:
+        options = Options(rate=tokens_per_second, fail=fail or "")
+    except ValueError as error:
+        _fail(str(error))
+    _run(lambda: serve_mock(host, port, options, on_ready=typer.echo))
+
+
+@database.command("upgrade")
+def upgrade(revision: str = "head", data_dir: DataDir = None, config: Config = None) -> None:
+    """Bring the schema up to date (`serve` does this by itself)."""
+    _migrate("upgrade", revision, _settings(config, data_dir=data_dir))
+
+
+@database.command("downgrade")
+def downgrade(revision: str = "-1", data_dir: DataDir = None, config: Config = None) -> None:
+    """Take the last change of the schema back."""
+    _migrate("downgrade", revision, _settings(config, data_dir=data_dir))
+
+
+@database.command("check")
+def check_database(data_dir: DataDir = None, config: Config = None) -> None:
+    """Say whether the schema is up to date; exit with 1 when it is not."""
+    from llmchat.app import database_path
+    from llmchat.store import migrations
+
+    path = database_path(_settings(config, data_dir=data_dir))
+    if not path.exists():
+        _fail(f"There is no database at {path}. `llmchat db upgrade` makes it.")
+    current, wanted = migrations.revisions(f"sqlite:///{path}")
+    typer.echo(f"{path}: has {current or 'nothing'}, wants {wanted}")
+    if current != wanted:
+        _fail("The schema is not up to date: run `llmchat db upgrade`.")
+
+
+def _migrate(direction: str, revision: str, settings: Settings) -> None:
+    from llmchat import datadir
+    from llmchat.app import database_path
+    from llmchat.store import migrations
+
+    try:
+        with datadir.locked(settings.data_dir):
+            move = migrations.upgrade if direction == "upgrade" else migrations.downgrade
+            path = database_path(settings)
+            move(f"sqlite:///{path}", revision)
+    except LlmchatError as error:
+        _fail(error.detail)
+    current, _ = migrations.revisions(f"sqlite:///{path}")
+    typer.echo(f"{path} is at {current or 'nothing'}")
+
+
+def _settings(
+    config: Path | None,
+    *,
+    data_dir: Path | None,
+    host: str | None = None,
+    port: int | None = None,
+) -> Settings:
+    try:
+        return load_settings(config, data_dir=data_dir, host=host, port=port)
+    except SettingsError as error:
+        _fail(str(error))
+
+
+def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    try:
+        uvloop.run(work())
+    except LlmchatError as error:
+        _fail(error.detail)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _fail(text: str) -> NoReturn:
+    print(f"llmchat: {text}", file=sys.stderr)  # noqa: T201
+    raise typer.Exit(1)
+
+
+def main() -> None:
+    app()

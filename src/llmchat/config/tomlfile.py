@@ -1,0 +1,95 @@
+"""The TOML file: found, read, and brought into the shape of the settings."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from llmchat.config.variables import Variable, read_secret
+
+CONFIG_NAME = "LLMCHAT_CONFIG"
+DEFAULT_FILE = "llmchat.toml"
+LATER_TABLES = ("routes",)
+# The settings of a provider say where they come from; a person who writes a table does not.
+FILLED_IN = ("source", "optional")
+
+
+@dataclass(frozen=True, slots=True)
+class TomlFile:
+    """A file that somebody asked for, or the one in the working directory, which may be absent."""
+
+    path: Path
+    asked_for_by: str | None
+    cwd: Path
+    problems: list[str]
+
+    @classmethod
+    def choose(
+        cls, flag: Path | None, variable: Variable | None, cwd: Path, problems: list[str]
+    ) -> "TomlFile":
+        if flag is not None:
+            return cls(cwd / flag, "--config", cwd, problems)
+        if variable is not None:
+            return cls(cwd / os.path.expanduser(variable.value), str(variable), cwd, problems)
+        return cls(cwd / DEFAULT_FILE, None, cwd, problems)
+
+    def read(self) -> dict[str, object]:
+        if self.asked_for_by is None and not self.path.exists():
+            return {}
+        try:
+            values = tomllib.loads(self.path.read_text(encoding="utf-8-sig"))
+        except OSError as error:
+            asked = f" (asked for by {self.asked_for_by})" if self.asked_for_by else ""
+            self.problems.append(f"{self.path}: cannot read it: {error.strerror}{asked}.")
+            return {}
+        except ValueError as error:
+            self.problems.append(f"{self.path}: not a TOML file: {error}.")
+            return {}
+        return self._shape(values)
+
+    def _shape(self, values: Mapping[str, object]) -> dict[str, object]:
+        shaped = _without_empty(values)
+        for name in LATER_TABLES:
+            if shaped.pop(name, None) is not None:
+                self._complain(name, "not available in this version yet; take it out.")
+        providers = shaped.get("providers")
+        if isinstance(providers, dict):
+            shaped["providers"] = {
+                name: self._shape_provider(f"providers.{name}", table)
+                for name, table in providers.items()
+            }
+        return shaped
+
+    def _shape_provider(self, where: str, table: object) -> object:
+        if not isinstance(table, dict):
+            return table
+        for key in table.keys() & FILLED_IN:
+            self._complain(f"{where}.{key}", "no such setting; take it out.")
+        fields = _without_empty(table)
+        pointer = fields.pop("api_key_file", None)
+        if pointer is not None and "api_key" in fields:
+            self._complain(where, "api_key and api_key_file are both set; take one of them out.")
+        elif pointer is not None:
+            fields["api_key"] = self._secret(f"{where}.api_key_file", str(pointer))
+        key = fields.get("api_key")
+        if isinstance(key, str):
+            fields["api_key"] = SecretStr(key)
+        return fields | {"source": self.path.name, "optional": False}
+
+    def _secret(self, where: str, pointer: str) -> SecretStr | None:
+        try:
+            return SecretStr(read_secret(self.cwd / os.path.expanduser(pointer)))
+        except ValueError as error:
+            self._complain(where, f"{error}.")
+            return None
+
+    def _complain(self, where: str, sentence: str) -> None:
+        self.problems.append(f"{where} in {self.path.name}: {sentence}")
+
+
+def _without_empty(values: Mapping[str, object]) -> dict[str, object]:
+    """An empty text means unset, as it does in the environment."""
+    return {key: value for key, value in values.items() if value != ""}

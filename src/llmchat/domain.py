@@ -1,0 +1,174 @@
+"""What llmchat is about: conversations, messages, generations. Data only, no I/O."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Generic, Literal, TypeVar
+
+from llmchat.errors import Problem
+from llmchat.events import Usage
+from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId
+
+T = TypeVar("T")
+Json = Mapping[str, Any]
+
+LOCAL_OWNER = OwnerId("local")
+"""The one caller of an open service on loopback."""
+
+
+class Role(StrEnum):
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+
+
+class Status(StrEnum):
+    """Of a generation and of the message it writes: queued → streaming → one of the rest, once."""
+
+    QUEUED = "queued"
+    STREAMING = "streaming"
+    COMPLETE = "complete"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def live(self) -> bool:
+        return self in (Status.QUEUED, Status.STREAMING)
+
+
+class OnBusy(StrEnum):
+    """What a send does when the conversation already has a live generation."""
+
+    REJECT = "reject"
+    QUEUE = "queue"
+    INTERRUPT = "interrupt"
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """How to generate. None means: the next default (request, conversation, settings, provider)."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    stop: Sequence[str] | None = None
+    seed: int | None = None
+    skip_thinking: bool | None = None
+    response_format: Json | None = None
+    tools: Sequence[Json] | None = None
+    tool_choice: str | Json | None = None
+    extra: Json | None = None
+
+    def over(self, defaults: "Params") -> "Params":
+        """These parameters, with `defaults` where one is not set."""
+        missing = {
+            f.name: getattr(defaults, f.name) for f in fields(self) if getattr(self, f.name) is None
+        }
+        return replace(self, **missing)
+
+    def as_json(self) -> dict[str, Any]:
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    id: ConversationId
+    owner: OwnerId
+    title: str | None
+    system_prompt: str | None
+    model: str | None
+    params: Params
+    metadata: Json
+    archived: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    id: MessageId
+    conversation_id: ConversationId
+    parent_id: MessageId | None
+    role: Role
+    content: str
+    reasoning: str
+    status: Status
+    model: str | None
+    generation_id: GenerationId | None
+    usage: Usage | None
+    error: Problem | None
+    siblings: Sequence[MessageId]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """The work that writes one assistant message. `attempt` counts from 1."""
+
+    id: GenerationId
+    conversation_id: ConversationId
+    message_id: MessageId
+    owner: OwnerId
+    status: Status
+    model: str
+    params: Params
+    attempt: int
+    finish_reason: str | None
+    usage: Usage | None
+    error: Problem | None
+    created_at: datetime
+    started_at: datetime | None
+    first_token_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a send made, as it was at that moment: a question, its empty reply, the work to do."""
+
+    message: Message
+    reply: Message
+    generation: Generation
+    claimed: bool = False
+    """The generation belongs to the worker that asked for it: it need not wait for its turn."""
+    replayed: bool = False
+    """An `Idempotency-Key` found this turn already made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    items: Sequence[T]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PromptMessage:
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """All that a provider gets: its own name of the model, the messages, the parameters."""
+
+    model: str
+    messages: Sequence[PromptMessage]
+    params: Params = field(default_factory=Params)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """`id` is `provider/name`; the price is in US dollars per million tokens."""
+
+    id: str
+    provider: str
+    available: bool = True
+    context_window: int | None = None
+    price: Json | None = None
+
+
+MessageOrder = Literal["asc", "desc"]

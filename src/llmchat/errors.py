@@ -1,0 +1,231 @@
+"""Everything that can go wrong, as one tree; the web, the log and the terminal all show these.
+
+LlmchatError
+├── Malformed                 400  the request cannot be read
+│   └── BadCursor             400  a cursor that is no offset of this log
+├── NotFound                  404  no such object for this caller
+├── Busy                      409  the conversation already has a live generation
+├── LogGone                   410  the log is past its retention; the message is in the history
+├── Invalid                   422  readable, but not what was asked for
+├── Unavailable               503  not now; carries when to come back
+│   ├── ShuttingDown          503
+│   └── StorageUnavailable    503
+├── Interrupted               503  its process went away; only ever seen as a generation's end
+├── GenerationFailed          any  what somebody waited for ended with that problem
+├── OffsetConflict            (internal) somebody else writes this log, or it has ended
+├── DataDirLocked             (start)    another process has the data directory
+└── ProviderError             503  the upstream model
+    ├── UpstreamUnavailable   503  refused, cut before the first byte, 5xx
+    ├── UpstreamRateLimited   503  with the upstream's Retry-After
+    ├── UpstreamUnauthorized  503  it refused our key: the operator's business
+    ├── UpstreamRejected      422  it said no to this request, and will say no again
+    ├── UpstreamMalformed     503  it answered something that is not the protocol
+    ├── UpstreamTruncated     503  it ended without saying that it had finished
+    ├── UpstreamTooLarge      503  it sent more than the bounds allow
+    └── UpstreamTimeout       504  one of the three clocks ran out
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An RFC 9457 problem: what a client sees of an error, in a body, a stream or a frame.
+
+    `type` is a relative URI reference that names the kind of error and never changes;
+    `retry_after_seconds` says when trying again may help.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    retry_after_seconds: float | None = None
+    generation_id: str | None = None
+    errors: Sequence[Mapping[str, Any]] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The members that are set, ready for a JSON encoder."""
+        members = {
+            "type": self.type,
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "retry_after_seconds": self.retry_after_seconds,
+            "generation_id": self.generation_id,
+            "errors": self.errors,
+        }
+        return {name: value for name, value in members.items() if value is not None}
+
+    @classmethod
+    def from_json(cls, members: Mapping[str, Any]) -> "Problem":
+        return cls(**members)
+
+
+class LlmchatError(Exception):
+    """The root: each kind has a stable `type`, a title and an HTTP status."""
+
+    type: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Something went wrong inside llmchat"
+    status: ClassVar[int] = 500
+
+    def __init__(self, detail: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after_seconds = retry_after_seconds
+
+    def problem(self) -> Problem:
+        return Problem(self.type, self.title, self.status, self.detail, self.retry_after_seconds)
+
+
+class Malformed(LlmchatError):
+    type = "malformed"
+    title = "The request cannot be read"
+    status = 400
+
+
+class BadCursor(Malformed):
+    type = "bad_cursor"
+    title = "The cursor is not an offset of this log"
+
+
+class NotFound(LlmchatError):
+    type = "not_found"
+    title = "There is no such object"
+    status = 404
+
+
+class Busy(LlmchatError):
+    type = "conversation_busy"
+    title = "The conversation already has a live generation"
+    status = 409
+
+    def __init__(self, generation_id: str) -> None:
+        super().__init__(
+            f"Generation {generation_id} is still running. Wait for its end, stop it, or send "
+            'with "on_busy": "queue" or "interrupt".'
+        )
+        self.generation_id = generation_id
+
+    def problem(self) -> Problem:
+        return Problem(
+            self.type, self.title, self.status, self.detail, generation_id=self.generation_id
+        )
+
+
+class LogGone(LlmchatError):
+    type = "log_expired"
+    title = "The log of this generation is gone"
+    status = 410
+
+
+class Invalid(LlmchatError):
+    type = "invalid"
+    title = "The request is not valid"
+    status = 422
+
+
+class Unavailable(LlmchatError):
+    type = "unavailable"
+    title = "Not available right now"
+    status = 503
+
+
+class ShuttingDown(Unavailable):
+    type = "shutting_down"
+    title = "The server is shutting down"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This server is being stopped and takes nothing new. Try again in a moment.",
+            retry_after_seconds=2,
+        )
+
+
+class StorageUnavailable(Unavailable):
+    type = "storage_unavailable"
+    title = "The storage does not answer"
+
+
+class OffsetConflict(LlmchatError):
+    type = "offset_conflict"
+    title = "Somebody else writes this log, or it has ended"
+
+
+class DataDirLocked(LlmchatError):
+    type = "data_dir_locked"
+    title = "Another process has the data directory"
+
+
+class ProviderError(LlmchatError):
+    """The upstream failed. `retryable` says whether the same request may work a little later."""
+
+    type = "upstream_error"
+    title = "The model's server failed"
+    status = 503
+    retryable: ClassVar[bool] = False
+
+
+class UpstreamUnavailable(ProviderError):
+    type = "upstream_unavailable"
+    title = "The model's server cannot be reached"
+    retryable = True
+
+
+class UpstreamRateLimited(ProviderError):
+    type = "upstream_rate_limited"
+    title = "The model's server asks to slow down"
+    retryable = True
+
+
+class UpstreamUnauthorized(ProviderError):
+    type = "upstream_unauthorized"
+    title = "The model's server refused our key"
+
+
+class UpstreamRejected(ProviderError):
+    type = "upstream_rejected"
+    title = "The model's server refused the request"
+    status = 422
+
+
+class UpstreamMalformed(ProviderError):
+    type = "upstream_malformed"
+    title = "The model's server answered something that cannot be read"
+
+
+class UpstreamTruncated(ProviderError):
+    type = "upstream_truncated"
+    title = "The model's server broke off its answer"
+
+
+class UpstreamTooLarge(ProviderError):
+    type = "upstream_too_large"
+    title = "The model's server sent more than is allowed"
+
+
+class UpstreamTimeout(ProviderError):
+    type = "upstream_timeout"
+    title = "The model's server was silent for too long"
+    status = 504
+
+
+class GenerationFailed(LlmchatError):
+    """A generation that somebody waited for ended with this problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail, retry_after_seconds=problem.retry_after_seconds)
+        self._problem = problem
+
+    def problem(self) -> Problem:
+        return self._problem
+
+
+class Interrupted(LlmchatError):
+    """Not raised to a caller: what a generation ends with when its process went away."""
+
+    type = "interrupted"
+    title = "The generation was interrupted"
+    status = 503

@@ -1,0 +1,212 @@
+"""What a log is made of: Started (Delta | ToolCall | Reset)* (Finished | Failed)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import orjson
+
+from llmchat.errors import Problem
+
+Channel = Literal["answer", "reasoning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one generation. `estimated` when the upstream did not say and we counted."""
+
+    input_tokens: int
+    output_tokens: int
+    reasoning_tokens: int = 0
+    cached_tokens: int = 0
+    cost_usd: float | None = None
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    generation_id: str
+    message_id: str
+    model: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    text: str
+    channel: Channel = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A piece of a tool call: the first of an `index` has `id` and `name`, the arguments follow."""
+
+    index: int
+    id: str | None
+    name: str | None
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Drop what you have of this answer and go on from `text`: another attempt took over."""
+
+    attempt: int
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    status: Literal["complete", "stopped"]
+    finish_reason: str | None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    status: Literal["failed", "interrupted"]
+    problem: Problem
+    usage: Usage | None = None
+
+
+Terminal = Finished | Failed
+Event = Started | Delta | ToolCall | Reset | Terminal
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """An event with the offsets that it covers: more than one when adjacent deltas were merged.
+
+    Compared and hashed by identity: readers at the same place share the same objects, and whoever
+    encodes them can remember what came of it.
+    """
+
+    first: int
+    last: int
+    event: Event
+
+
+@dataclass(slots=True)
+class Transcript:
+    """What a log says up to the offset `last`: the text of both channels, the calls, the end."""
+
+    last: int = 0
+    answer: str = ""
+    reasoning: str = ""
+    attempt: int = 1
+    tool_calls: list[ToolCall] = field(default_factory=list)
+    terminal: Terminal | None = None
+
+
+def is_terminal(event: Event) -> bool:
+    return isinstance(event, Finished | Failed)
+
+
+def fold(entries: Iterable[Entry]) -> Transcript:
+    """The one way from a log to its text: the history, `GET` and every summary use it."""
+    transcript = Transcript()
+    parts: dict[Channel, list[str]] = {"answer": [], "reasoning": []}
+    for entry in entries:
+        transcript.last = entry.last
+        match entry.event:
+            case Delta(text, channel):
+                parts[channel].append(text)
+            case ToolCall() as call:
+                transcript.tool_calls.append(call)
+            case Reset(attempt, _, text):
+                parts = {"answer": [text], "reasoning": []}
+                transcript.tool_calls = []
+                transcript.attempt = attempt
+            case Started(attempt=attempt):
+                transcript.attempt = attempt
+            case Finished() | Failed() as terminal:
+                transcript.terminal = terminal
+    transcript.answer = "".join(parts["answer"])
+    transcript.reasoning = "".join(parts["reasoning"])
+    return transcript
+
+
+def join_deltas(events: Iterable[Event]) -> list[Event]:
+    """Adjacent deltas of one channel become one event: what piled up is stored at once."""
+    joined: list[Event] = []
+    texts: list[str] = []
+    channel: Channel = "answer"
+    for event in events:
+        if isinstance(event, Delta):
+            if texts and event.channel != channel:
+                joined.append(Delta("".join(texts), channel))
+                texts = []
+            channel = event.channel
+            texts.append(event.text)
+            continue
+        if texts:
+            joined.append(Delta("".join(texts), channel))
+            texts = []
+        joined.append(event)
+    if texts:
+        joined.append(Delta("".join(texts), channel))
+    return joined
+
+
+def merge(entries: Sequence[Entry]) -> list[Entry]:
+    """Adjacent deltas of one channel as one entry that covers all their offsets."""
+    merged: list[Entry] = []
+    run: list[Entry] = []
+    for entry in entries:
+        if run and not _same_channel(run[-1].event, entry.event):
+            merged.append(_merge_run(run))
+            run = []
+        run.append(entry)
+    if run:
+        merged.append(_merge_run(run))
+    return merged
+
+
+def _same_channel(one: Event, other: Event) -> bool:
+    return isinstance(one, Delta) and isinstance(other, Delta) and one.channel == other.channel
+
+
+def _merge_run(run: Sequence[Entry]) -> Entry:
+    if len(run) == 1:
+        return run[0]
+    deltas = [entry.event for entry in run if isinstance(entry.event, Delta)]
+    text = "".join(delta.text for delta in deltas)
+    return Entry(run[0].first, run[-1].last, Delta(text, deltas[0].channel))
+
+
+_KINDS: dict[str, type[Started | ToolCall | Reset | Finished | Failed]] = {
+    "started": Started,
+    "tool_call": ToolCall,
+    "reset": Reset,
+    "finished": Finished,
+    "failed": Failed,
+}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+def name_of(event: Event) -> str:
+    """The event's name on every wire of ours and in the store."""
+    return "delta" if isinstance(event, Delta) else _NAMES[type(event)]
+
+
+def to_json(event: Event) -> bytes:
+    """The stored form of any event: a JSON object with its members and its name as `event`."""
+    return orjson.dumps({"event": name_of(event), **_members(event)})
+
+
+def from_json(data: bytes | str) -> Event:
+    members: dict[str, Any] = orjson.loads(data)
+    name = members.pop("event")
+    if members.get("usage") is not None:
+        members["usage"] = Usage(**members["usage"])
+    if "problem" in members:
+        members["problem"] = Problem.from_json(members["problem"])
+    kind: Any = Delta if name == "delta" else _KINDS[name]
+    event: Event = kind(**members)
+    return event
+
+
+def _members(event: Event) -> dict[str, Any]:
+    names = event.__dataclass_fields__
+    return {name: getattr(event, name) for name in names}

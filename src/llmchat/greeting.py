@@ -1,0 +1,38 @@
+"""What `llmchat serve` says when it is ready."""
+
+import asyncio
+from pathlib import Path
+
+import typer
+
+from llmchat.providers.factory import ProviderFactory
+
+_SHOWN_MODELS = 3
+
+
+def greet(url: str, data_dir: Path, providers: ProviderFactory) -> None:
+    """Where the page is, at once; then, when the servers have answered, which models there are."""
+    typer.echo(f"\n  llmchat is ready at {url}  (API console: {url}/docs)")
+    typer.echo(f"  Data is in {data_dir.absolute()}")
+    typer.echo("  Open: whoever can reach this address can use it.\n")
+    task = asyncio.get_running_loop().create_task(_greet_models(providers), name="greet models")
+    _greeting.add(task)
+    task.add_done_callback(_greeting.discard)
+
+
+_greeting: set[asyncio.Task[None]] = set()
+
+
+async def _greet_models(providers: ProviderFactory) -> None:
+    listed = await providers.available()
+    for source in providers.sources:
+        names = [model.id for model in listed if model.provider == source.name]
+        if names:
+            more = f" and {len(names) - _SHOWN_MODELS} more" if len(names) > _SHOWN_MODELS else ""
+            shown = ", ".join(names[:_SHOWN_MODELS])
+            typer.echo(f"  {source.name}: {shown}{more}  ({source.found})")
+        elif not source.optional:
+            typer.echo(
+                f"  {source.name}: no model, or no answer from {source.url}. See: llmchat check"
+            )
+    typer.echo(f"  Default model: {await providers.default()}\n")

@@ -1,0 +1,103 @@
+"""The OpenAI dialect's routes: chat completions and models."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field, ValidationError
+
+from llmchat.mock.answer import compose
+from llmchat.mock.behaviour import MODEL_NAMES, ModelName, UnusableModelError, explained
+from llmchat.mock.exchange import Call, Exchange
+from llmchat.mock.openai_wire import ChatChunks, completion_json, error_json, to_json
+from llmchat.mock.options import Options
+from llmchat.mock.quirks import quirk_of
+from llmchat.mock.streaming import generate, stream_answer, usage_of
+
+JSON = "application/json"
+TokenLimit = Annotated[int, Field(ge=1)]
+
+
+class ContentPart(BaseModel):
+    type: str
+    text: str = ""
+
+
+class ChatMessage(BaseModel):
+    role: str
+    content: str | list[ContentPart] | None = None
+
+    def text(self) -> str:
+        if isinstance(self.content, list):
+            return "".join(part.text for part in self.content)
+        return self.content or ""
+
+
+class StreamOptions(BaseModel):
+    include_usage: bool = False
+
+
+class ChatRequest(BaseModel):
+    """What the mock heeds of a request; the ledger keeps the rest."""
+
+    model: str
+    messages: list[ChatMessage]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: TokenLimit | None = None
+    max_completion_tokens: TokenLimit | None = None
+
+    def echo(self, model: ModelName) -> str | None:
+        if model != "echo":
+            return None
+        texts = (message.text() for message in reversed(self.messages) if message.role == "user")
+        return next(texts, "")
+
+    def prompt_tokens(self) -> int:
+        return sum(len(message.text().split()) for message in self.messages)
+
+    def token_limit(self) -> int | None:
+        return self.max_completion_tokens or self.max_tokens
+
+    def wants_usage(self, options: Options) -> bool:
+        if options.usage != "asked":
+            return options.usage == "on"
+        if not self.stream:
+            return True
+        return self.stream_options is not None and self.stream_options.include_usage
+
+
+async def chat_completions(call: Call) -> None:
+    """POST /v1/chat/completions."""
+    try:
+        request = ChatRequest.model_validate_json(call.request.body)
+        model, options = call.behaviour.for_model(request.model)
+    except ValidationError as invalid:
+        await send_error(call, 400, explained(invalid))
+    except UnusableModelError as unusable:
+        await send_error(call, unusable.status, str(unusable))
+    else:
+        await complete(call, request, model, options)
+
+
+async def complete(call: Call, request: ChatRequest, model: ModelName, options: Options) -> None:
+    with_usage = request.wants_usage(options)
+    wire = ChatChunks(request.model, quirk_of(options.fail), with_usage=with_usage)
+    exchange = Exchange(call, wire, options)
+    answer = compose(options, request.echo(model), request.token_limit())
+    if request.stream:
+        await stream_answer(exchange, answer, request.prompt_tokens())
+    elif (pieces := await generate(exchange, answer)) is not None:
+        usage = usage_of(exchange, request.prompt_tokens()) if with_usage else None
+        body = completion_json(request.model, pieces, answer.finish_reason(), usage)
+        await call.response.send_whole(200, JSON, to_json(body))
+
+
+async def models(call: Call) -> None:
+    """GET /v1/models."""
+    data = [
+        {"id": name, "object": "model", "created": 0, "owned_by": "llmchat"} for name in MODEL_NAMES
+    ]
+    await call.response.send_whole(200, JSON, to_json({"object": "list", "data": data}))
+
+
+async def send_error(call: Call, status: int, message: str | None = None) -> None:
+    await call.response.send_whole(status, JSON, to_json(error_json(status, message)))

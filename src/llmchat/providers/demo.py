@@ -1,0 +1,103 @@
+"""Models that need no network: to try everything out, and to test with."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from importlib.resources import files
+
+from llmchat.domain import Model, Prompt, Role
+from llmchat.errors import UpstreamRejected
+from llmchat.events import Delta, Finished, Usage
+from llmchat.providers.base import ProviderEvent
+
+_STORY_TOKENS = 300
+_MOST_STORY_TOKENS = 200_000
+_TOKENS_PER_SECOND = 30.0
+_MOST_TOKENS_PER_SECOND = 100_000.0
+
+
+class DemoProvider:
+    """`echo` says back what it was told, `story` counts, `markdown` shows what a page can render.
+
+    `params.extra` takes `tokens` and `tokens_per_second` (0: as fast as possible).
+    """
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[ProviderEvent, None]:
+        tokens = list(_tokens(prompt))
+        limit = prompt.params.max_tokens
+        shown = tokens if limit is None else tokens[:limit]
+        async for token in _paced(shown, _rate(prompt)):
+            yield Delta(token)
+        reason = "stop" if len(shown) == len(tokens) else "length"
+        yield Finished("complete", reason, _usage(prompt, len(shown)))
+
+    async def models(self) -> Sequence[Model]:
+        return [Model(name, "demo", context_window=_MOST_STORY_TOKENS) for name in _MODELS]
+
+    async def aclose(self) -> None:
+        return None
+
+
+def _echo(prompt: Prompt) -> Iterator[str]:
+    said = [message.content for message in prompt.messages if message.role is Role.USER]
+    yield "You "
+    yield "said: "
+    yield from _words(said[-1] if said else "nothing.")
+
+
+def _story(prompt: Prompt) -> Iterator[str]:
+    count = int(_number(prompt, "tokens", _STORY_TOKENS, _MOST_STORY_TOKENS))
+    return (f"t{i} " for i in range(count))
+
+
+def _markdown(prompt: Prompt) -> Iterator[str]:
+    return _words(files("llmchat").joinpath("static", "demo.md").read_text("utf-8"))
+
+
+_MODELS = {"echo": _echo, "story": _story, "markdown": _markdown}
+
+
+def _tokens(prompt: Prompt) -> Iterator[str]:
+    make = _MODELS.get(prompt.model)
+    if make is None:
+        known = ", ".join(f"demo/{name}" for name in _MODELS)
+        raise UpstreamRejected(f"There is no model demo/{prompt.model}; there are {known}.")
+    return make(prompt)
+
+
+def _words(text: str) -> Iterator[str]:
+    """Each word with the white space before it: joined, they are the text again."""
+    start = 0
+    for end in range(1, len(text)):
+        if text[end].isspace() and not text[end - 1].isspace():
+            yield text[start:end]
+            start = end
+    if text:
+        yield text[start:]
+
+
+async def _paced(tokens: Sequence[str], per_second: float) -> AsyncGenerator[str, None]:
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    for index, token in enumerate(tokens):
+        if per_second:
+            await asyncio.sleep(max(0.0, begin + index / per_second - loop.time()))
+        elif index % 64 == 0:
+            # A generator that never waits would keep every other task of the process waiting.
+            await asyncio.sleep(0)
+        yield token
+
+
+def _rate(prompt: Prompt) -> float:
+    return _number(prompt, "tokens_per_second", _TOKENS_PER_SECOND, _MOST_TOKENS_PER_SECOND)
+
+
+def _number(prompt: Prompt, name: str, default: float, most: float) -> float:
+    value = (prompt.params.extra or {}).get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise UpstreamRejected(f"`params.extra.{name}` must be a number from 0 to {most:g}.")
+    return value
+
+
+def _usage(prompt: Prompt, output_tokens: int) -> Usage:
+    words = sum(len(message.content.split()) for message in prompt.messages)
+    return Usage(input_tokens=words, output_tokens=output_tokens)

@@ -1,0 +1,72 @@
+"""The process that serves: uvicorn with a drain of our own in front of its shutdown."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+# The drain has already ended the streams; what is still open after it is a client that stalls.
+_CLOSE_SECONDS = 2
+
+
+class Server(uvicorn.Server):
+    """On the first SIGTERM or SIGINT drains, then stops to listen; on the second one just exits.
+
+    uvicorn alone would wait for every open stream to end by itself before it tells the application
+    anything: with one reader connected it never exits.
+    """
+
+    def __init__(self, app: FastAPI, *, host: str, port: int) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                loop="uvloop",
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=_CLOSE_SECONDS,
+            )
+        )
+        self._app = app
+        self._draining: asyncio.Task[None] | None = None
+
+    async def serve_app(self, on_ready: Callable[[str], None]) -> None:
+        """Open the application, serve it until a signal, close it. `on_ready` gets the URL.
+
+        The lifespan is entered here and not by uvicorn, which would turn its errors into a
+        traceback and an exit code."""
+        async with self._app.router.lifespan_context(self._app):
+            self._loop = asyncio.get_running_loop()
+            announcing = asyncio.create_task(self._announce(on_ready), name="announce")
+            await self.serve()
+            announcing.cancel()
+            if self._draining is not None:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self._draining if not self.force_exit else self._draining.cancel()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._draining is not None:
+            self.force_exit = self.should_exit = True
+        else:
+            self._draining = self._loop.create_task(self._drain(), name="drain")
+            # A signal does not wake the loop, a callback does.
+            self._loop.call_soon_threadsafe(lambda: None)
+
+    async def _drain(self) -> None:
+        await self._app.state.drain()
+        self.should_exit = True
+
+    async def _announce(self, on_ready: Callable[[str], None]) -> None:
+        while not self.started:
+            await asyncio.sleep(0.01)
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")

@@ -1,0 +1,227 @@
+"""What an operator can set: by flags, the environment, `.env` and a TOML file, in that order."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from llmchat.config.complaints import Complaints, Origin
+from llmchat.config.fields import DatabaseUrl, Directory, Env, Host, LogLevel, OnCrash, RedisUrl
+from llmchat.config.layers import VariablesLayer
+from llmchat.config.presets import PRESETS
+from llmchat.config.provider import KEYS_OF_A_TABLE, ProviderName, ProviderSettings
+from llmchat.config.tomlfile import CONFIG_NAME, TomlFile
+from llmchat.config.variables import Variables
+
+LATER_NAMES = ("LLM_WEBSOCKET_URL", "LLM_WEBSOCKET_URLS", "LLM_MODEL_NAME")
+
+
+class SettingsError(Exception):
+    """Everything that is wrong with the settings, and what to do about it."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        lines = "".join(f"\n  - {problem}" for problem in self.problems)
+        super().__init__(f"the settings cannot be used:{lines}")
+
+
+class Settings(BaseSettings):
+    """Made by `load_settings`; made directly, it knows its arguments and the defaults, no more."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        case_sensitive=True,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
+
+    host: Annotated[Host, Env("LLMCHAT_HOST", "HOST")] = "127.0.0.1"
+    """The address to listen on; 0.0.0.0 is every address of this machine."""
+    port: Annotated[int, Env("LLMCHAT_PORT", "PORT")] = Field(8000, ge=0, le=65535)
+    """The port to listen on; 0 takes a free one."""
+    data_dir: Annotated[Directory, Env("LLMCHAT_DATA_DIR")] = Path("data")
+    """The directory of the embedded database, made when it is not there."""
+    max_body_bytes: Annotated[int, Env("LLMCHAT_MAX_BODY_BYTES")] = Field(
+        1_048_576, ge=1024, le=67_108_864
+    )
+    """The largest body of a request."""
+    shutdown_grace_seconds: Annotated[float, Env("LLMCHAT_SHUTDOWN_GRACE_SECONDS")] = Field(
+        25, ge=0, le=3600
+    )
+    """How long a shutdown lets running answers go on before it interrupts them."""
+    heartbeat_seconds: Annotated[float, Env("LLMCHAT_HEARTBEAT_SECONDS")] = Field(
+        10, ge=0.05, le=300
+    )
+    """How long a stream may be silent before a heartbeat says that it is alive."""
+    allow_open: Annotated[bool, Env("LLMCHAT_ALLOW_OPEN")] = False
+    """Whether to serve beyond this machine, with nobody asked who they are."""
+    log_level: Annotated[LogLevel, Env("LLMCHAT_LOG_LEVEL", "LOG_LEVEL")] = "info"
+    """The lowest level that is logged: debug, info, warning, error or critical."""
+    log_format: Annotated[Literal["auto", "json", "text"], Env("LLMCHAT_LOG_FORMAT")] = "auto"
+    """How a line of the log looks: text, json, or auto (text in a terminal, else json)."""
+
+    discover: Annotated[bool, Env("LLMCHAT_DISCOVER")] = True
+    """Whether to look for model servers on localhost:8080 and localhost:11434."""
+    providers: dict[ProviderName, ProviderSettings] = Field(default_factory=dict)
+    """The providers that somebody asked for, by name; `resolved_providers` has the others too."""
+
+    default_model: Annotated[str | None, Env("LLM_MODEL")] = Field(None, max_length=256)
+    """The model that answers when a request names none, such as ollama/llama3."""
+    temperature: Annotated[float | None, Env("LLM_TEMPERATURE")] = Field(None, ge=0, le=2)
+    """How freely a model chooses, from 0 to 2; the model's own default when unset."""
+    top_p: Annotated[float | None, Env("LLM_TOP_P")] = Field(None, ge=0, le=1)
+    """The share of likely tokens it chooses from, from 0 to 1; its own default when unset."""
+    max_tokens: Annotated[int | None, Env("LLM_MAX_TOKENS")] = Field(None, ge=1, le=10_000_000)
+    """The most tokens of an answer; the model's own limit when unset."""
+    skip_thinking: Annotated[bool | None, Env("LLM_SKIP_THINKING")] = None
+    """Whether reasoning models answer without thinking first, where they can."""
+    max_history_tokens: Annotated[int, Env("LLM_MAX_HISTORY_TOKENS")] = Field(
+        8192, ge=128, le=10_000_000
+    )
+    """The most tokens of a conversation that a model is sent; the oldest messages go first."""
+
+    max_attempts: Annotated[int, Env("LLM_MAX_RETRIES")] = Field(3, ge=1, le=10)
+    """How often a request to a provider is attempted before it has failed; 1 is no retry."""
+    requests_per_minute: Annotated[int | None, Env("LLM_RATE_LIMIT")] = Field(
+        None, ge=1, le=1_000_000
+    )
+    """The most requests in a minute from one caller; no limit when unset."""
+    first_token_seconds: Annotated[float, Env("LLMCHAT_FIRST_TOKEN_SECONDS")] = Field(
+        120, ge=0.01, le=86_400
+    )
+    """The longest wait for the first token of an answer."""
+    token_gap_seconds: Annotated[float, Env("LLMCHAT_TOKEN_GAP_SECONDS")] = Field(
+        60, ge=0.01, le=86_400
+    )
+    """The longest wait between two tokens of an answer."""
+    generation_seconds: Annotated[float, Env("LLMCHAT_GENERATION_SECONDS", "LLM_TIMEOUT")] = Field(
+        1800, ge=0.01, le=604_800
+    )
+    """The longest that a whole answer may take."""
+    lease_seconds: Annotated[float, Env("LLMCHAT_LEASE_SECONDS")] = Field(10, ge=0.1, le=3600)
+    """How long a process that gives no sign of life still owns its answers."""
+    log_retention_seconds: Annotated[float, Env("LLMCHAT_LOG_RETENTION_SECONDS")] = Field(
+        86_400, ge=0, le=31_536_000
+    )
+    """How long the stream of a finished answer can be replayed; the message itself stays."""
+    durability: Annotated[Literal["process", "disk"], Env("LLMCHAT_DURABILITY")] = "process"
+    """What a token that was shown survives: process (kill -9) or disk (a power cut as well)."""
+    on_crash: Annotated[OnCrash, Env("LLMCHAT_ON_CRASH")] = "mark"
+    """What becomes of an answer that a crash cut off: mark keeps its text, as interrupted."""
+
+    # Both may hold a password.
+    database_url: Annotated[
+        DatabaseUrl | None, Env("LLMCHAT_DATABASE_URL", "DATABASE_URL", secret=True)
+    ] = Field(None, repr=False)
+    """Another SQLite database, as sqlite:///path; a file in the data directory when unset."""
+    redis_url: Annotated[RedisUrl | None, Env("LLMCHAT_REDIS_URL", "REDIS_URL", secret=True)] = (
+        Field(None, repr=False)
+    )
+    """Redis, for several processes: not available in this version yet."""
+
+    @field_validator("providers", mode="before")
+    @classmethod
+    def _complete(cls, tables: object) -> object:
+        if not isinstance(tables, Mapping):
+            return tables
+        return {
+            name: {"base_url": PRESETS[name].base_url, **table}
+            if name in PRESETS and isinstance(table, Mapping) and "base_urls" not in table
+            else table
+            for name, table in tables.items()
+        }
+
+    @field_validator("providers")
+    @classmethod
+    def _keep_demo(
+        cls, providers: dict[ProviderName, ProviderSettings]
+    ) -> dict[ProviderName, ProviderSettings]:
+        if "demo" in providers and providers["demo"].kind != "demo":
+            raise ValueError('"demo" is kept for the demo models; choose another provider name')
+        return providers
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+    def resolved_providers(self) -> dict[str, ProviderSettings]:
+        """Every provider by its name: those asked for, those to look for, and the demo models."""
+        found = dict(self.providers)
+        for name, preset in PRESETS.items():
+            if self.discover and preset.looked_for_on and name not in found:
+                found[name] = ProviderSettings(
+                    base_url=preset.base_url,
+                    source=f"looked for on {preset.looked_for_on}",
+                    optional=True,
+                )
+        return found | {"demo": ProviderSettings(kind="demo", source="built in")}
+
+
+def variables_of_fields() -> dict[str, Env]:
+    """The variables of every field that has some, the one that wins first."""
+    return {
+        name: entry
+        for name, field in Settings.model_fields.items()
+        for entry in field.metadata
+        if isinstance(entry, Env)
+    }
+
+
+def known_variables() -> dict[str, bool]:
+    """Every variable that means something here, and whether it is secret and may be in a file."""
+    known = {CONFIG_NAME: False}
+    for env in variables_of_fields().values():
+        known |= dict.fromkeys(env.names, env.secret)
+    for preset in PRESETS.values():
+        known |= dict.fromkeys(preset.url_names, False) | dict.fromkeys(preset.key_names, True)
+    return known
+
+
+def load_settings(
+    config: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    **overrides: object,
+) -> Settings:
+    """The settings as they are found from `cwd`; an override that is None does not count.
+
+    Raises `SettingsError`, which names every problem at once.
+    """
+    directory = Path.cwd() if cwd is None else cwd
+    variables = Variables(os.environ if environ is None else environ, directory)
+    problems = variables.problems
+    known = known_variables()
+    files = (f"{name}_FILE" for name, secret in known.items() if secret)
+    variables.check_spelling({*known, *files, *LATER_NAMES})
+    variables.refuse(LATER_NAMES, "the WebSocket model is not available in this version yet.")
+
+    toml = TomlFile.choose(config, variables.find(CONFIG_NAME), directory, problems)
+    found = VariablesLayer(variables, variables_of_fields())
+    flags = {name: value for name, value in overrides.items() if value is not None}
+    origins = found.origins | {(name,): Origin(f"--{name.replace('_', '-')}") for name in flags}
+    layers = tuple(InitSettingsSource(Settings, it) for it in (flags, found.values, toml.read()))
+    try:
+        settings = Settings(_build_sources=(layers, {}))
+    except ValidationError as error:
+        keys = {"": list(Settings.model_fields), "providers": KEYS_OF_A_TABLE}
+        complaints = Complaints(Settings, origins, toml.path.name, keys)
+        raise SettingsError([*problems, *complaints.explain(error)]) from None
+    if problems:
+        raise SettingsError(problems)
+    return settings

@@ -1,0 +1,221 @@
+"""What is true: conversations, their messages, and who works on which generation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from llmchat.domain import (
+    Conversation,
+    Generation,
+    Message,
+    MessageOrder,
+    OnBusy,
+    Page,
+    Params,
+    Status,
+    Turn,
+)
+from llmchat.errors import Problem
+from llmchat.events import Usage
+from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId, WorkerId
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationDraft:
+    """`external_id` is a caller's own name for the conversation: unique per owner."""
+
+    title: str | None = None
+    system_prompt: str | None = None
+    model: str | None = None
+    params: Params = field(default_factory=Params)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    external_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """`fingerprint` stands for all that the request asked for: another one with the same key is
+    refused. A key is remembered for 24 hours."""
+
+    key: str
+    fingerprint: str
+
+
+class ActiveLeaf:
+    """The parent of a message that names none: the end of the active branch."""
+
+
+ACTIVE_LEAF = ActiveLeaf()
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDraft:
+    """A question. `parent_id` None begins a new branch at the root. A `worker` owns the generation
+    from its birth when the conversation is idle, which saves it a claim before the first token."""
+
+    conversation_id: ConversationId
+    content: str
+    model: str
+    params: Params
+    parent_id: MessageId | ActiveLeaf | None = ACTIVE_LEAF
+    on_busy: OnBusy = OnBusy.REJECT
+    idempotency: IdempotencyKey | None = None
+    worker: WorkerId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDraft:
+    """Another answer to the question that `sibling_id`, an assistant message, answers."""
+
+    sibling_id: MessageId
+    model: str
+    params: Params
+    on_busy: OnBusy = OnBusy.REJECT
+    idempotency: IdempotencyKey | None = None
+    worker: WorkerId | None = None
+
+
+class ConversationStore(Protocol):
+    """Conversations and messages. Every method is one short transaction, every look-up takes the
+    owner, and somebody else's object raises the same NotFound as one that does not exist."""
+
+    async def create(self, owner: OwnerId, draft: ConversationDraft) -> Conversation: ...
+
+    async def get_or_create(self, owner: OwnerId, draft: ConversationDraft) -> Conversation:
+        """The conversation with the draft's `external_id`, made from the draft when new."""
+        ...
+
+    async def get(self, owner: OwnerId, id: ConversationId) -> Conversation: ...
+
+    async def find(self, owner: OwnerId, external_id: str) -> Conversation: ...
+
+    async def list(
+        self, owner: OwnerId, *, limit: int, cursor: str | None, query: str | None
+    ) -> Page[Conversation]:
+        """Newest first; `query` is looked for in titles and message text. Raises Malformed for a
+        cursor that this method did not give."""
+        ...
+
+    async def update(
+        self, owner: OwnerId, id: ConversationId, changes: Mapping[str, Any]
+    ) -> Conversation:
+        """Set the fields named in `changes` (of Conversation: title, system_prompt, model, params,
+        metadata, archived)."""
+        ...
+
+    async def delete(self, owner: OwnerId, id: ConversationId) -> Sequence[GenerationId]:
+        """Delete all of it; the generations whose logs are to be deleted, too."""
+        ...
+
+    async def clear(self, owner: OwnerId, id: ConversationId) -> Sequence[GenerationId]:
+        """Delete the messages, keep the conversation; the generations whose logs are to go."""
+        ...
+
+    async def messages(
+        self,
+        owner: OwnerId,
+        id: ConversationId,
+        *,
+        limit: int,
+        cursor: str | None,
+        leaf: MessageId | None,
+        order: MessageOrder,
+    ) -> Page[Message]:
+        """The active branch, or the one that ends at `leaf`; oldest first unless `desc`."""
+        ...
+
+    async def message(self, owner: OwnerId, id: MessageId) -> Message: ...
+
+    async def branch(self, leaf: MessageId) -> Sequence[Message]:
+        """From the root to `leaf`, for a prompt: the caller has checked the owner."""
+        ...
+
+    async def add_turn(self, owner: OwnerId, draft: TurnDraft) -> Turn:
+        """Store question, empty reply and queued generation, all or nothing.
+
+        Raises Busy when the conversation has a live generation and the draft says to reject,
+        Invalid when the idempotency key was used for something else. A key that was used for the
+        same gives the turn that it made, as it was then, marked `replayed`.
+        """
+        ...
+
+    async def add_reply(self, owner: OwnerId, draft: ReplyDraft) -> Turn:
+        """Like add_turn, with a question that is already there."""
+        ...
+
+    async def live(self, owner: OwnerId, id: ConversationId) -> Sequence[Generation]:
+        """The conversation's queued and streaming generations, oldest first."""
+        ...
+
+
+class Lease(StrEnum):
+    HELD = "held"
+    STOP = "stop"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a generation ended, with all of its text."""
+
+    status: Status
+    content: str
+    reasoning: str
+    finish_reason: str | None
+    usage: Usage | None
+    error: Problem | None
+    first_token_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A generation whose log has no end yet. `beats` counts its owner's renewals: one that stands
+    still for a lease, by the observer's own clock, has lost its owner. No wall clock is asked."""
+
+    id: GenerationId
+    worker: WorkerId | None
+    beats: int
+
+
+class GenerationStore(Protocol):
+    """Who works on what. A generation has one owner, a worker, that renews a lease on it."""
+
+    async def get(self, owner: OwnerId, id: GenerationId) -> Generation: ...
+
+    async def last_event_id(self, id: GenerationId) -> int | None:
+        """The offset of the terminal, once `close` has noted it."""
+        ...
+
+    async def claim(self, id: GenerationId, worker: WorkerId) -> Generation | None:
+        """Queued → streaming, owned by `worker`. None when it is not queued, or when an older
+        generation of its conversation is still live: one at a time."""
+        ...
+
+    async def renew(
+        self, worker: WorkerId, ids: Sequence[GenerationId]
+    ) -> Mapping[GenerationId, Lease]:
+        """Prolong the leases: held, or its owner is asked to stop it, or another has taken it."""
+        ...
+
+    async def request_stop(self, id: GenerationId) -> None: ...
+
+    async def settle(self, id: GenerationId, worker: WorkerId, end: Settlement) -> bool:
+        """Make generation and message final, once: False when they already are, or when `worker`
+        does not own a generation that is streaming. A queued one may be settled by anybody."""
+        ...
+
+    async def close(self, id: GenerationId, last_event_id: int) -> None:
+        """Note that the terminal is in the log: nothing is left to be done."""
+        ...
+
+    async def take_over(self, seen: Unfinished, worker: WorkerId) -> Generation | None:
+        """Own an abandoned generation; None when it moved since it was `seen`."""
+        ...
+
+    async def unfinished(self) -> Sequence[Unfinished]:
+        """All generations that were not closed, oldest first."""
+        ...
+
+    async def next_queued(self, conversation: ConversationId) -> GenerationId | None: ...

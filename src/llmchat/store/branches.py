@@ -1,0 +1,59 @@
+"""Messages as a tree: the path to a leaf, and who shares a parent."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from llmchat.domain import Message, MessageOrder
+from llmchat.store.rows import MessageRow
+
+# Walks from a leaf to the root by primary look-ups; the depth of a page is cut outside.
+_PATH = """
+WITH RECURSIVE path (id, parent_id, depth) AS (
+    SELECT id, parent_id, depth FROM message WHERE id = :leaf
+    UNION ALL
+    SELECT m.id, m.parent_id, m.depth FROM message m JOIN path p ON m.id = p.parent_id
+)
+SELECT id FROM path WHERE depth > :above AND depth < :below ORDER BY depth {order} LIMIT :limit
+"""
+_NO_LIMIT = 2**31 - 1
+
+
+async def path(
+    session: AsyncSession,
+    leaf: str,
+    *,
+    above: int = -1,
+    below: int = _NO_LIMIT,
+    limit: int = _NO_LIMIT,
+    order: MessageOrder = "asc",
+) -> Sequence[MessageRow]:
+    """The messages from the root to `leaf` whose depth is between `above` and `below`."""
+    query = text(_PATH.format(order="DESC" if order == "desc" else "ASC"))
+    window = {"leaf": leaf, "above": above, "below": below, "limit": limit}
+    ids = list(await session.scalars(query, window))
+    rows = await session.scalars(select(MessageRow).where(col(MessageRow.id).in_(ids)))
+    return sorted(rows, key=lambda row: row.depth, reverse=order == "desc")
+
+
+async def with_siblings(session: AsyncSession, rows: Sequence[MessageRow]) -> list[Message]:
+    """As domain objects, each naming all children of its parent, itself included, oldest first."""
+    return [row.to_domain(siblings) for row, siblings in zip(rows, await _siblings(session, rows))]
+
+
+async def _siblings(session: AsyncSession, rows: Sequence[MessageRow]) -> list[list[str]]:
+    families = select(col(MessageRow.id), col(MessageRow.parent_id)).order_by(col(MessageRow.seq))
+    parents = {row.parent_id for row in rows if row.parent_id is not None}
+    roots = {row.conversation_id for row in rows if row.parent_id is None}
+    children: dict[str | None, list[str]] = {}
+    if parents:
+        query = families.where(col(MessageRow.parent_id).in_(parents))
+        for id_, parent in await session.execute(query):
+            children.setdefault(parent, []).append(id_)
+    if roots:
+        query = families.where(col(MessageRow.conversation_id).in_(roots))
+        query = query.where(col(MessageRow.parent_id).is_(None))
+        children[None] = [id_ for id_, _ in await session.execute(query)]
+    return [children[row.parent_id] for row in rows]

@@ -1,0 +1,208 @@
+"""Conversations in SQL: the list, the settings, the pages of messages."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, exists, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from llmchat.domain import Conversation, Generation, Message, MessageOrder, Page, Params, Turn
+from llmchat.errors import Malformed, NotFound
+from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId, new_id
+from llmchat.store import turns
+from llmchat.store.base import ConversationDraft, ReplyDraft, TurnDraft
+from llmchat.store.branches import path, with_siblings
+from llmchat.store.database import Database
+from llmchat.store.rows import ConversationRow, GenerationRow, MessageRow
+
+_COLUMNS = {"metadata": "labels"}
+
+
+class SqlConversationStore:
+    """A ConversationStore."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    async def create(self, owner: OwnerId, draft: ConversationDraft) -> Conversation:
+        async with self._database.write() as session:
+            return self._add(session, owner, draft).to_domain()
+
+    async def get_or_create(self, owner: OwnerId, draft: ConversationDraft) -> Conversation:
+        async with self._database.write() as session:
+            row = await _by_external_id(session, owner, draft.external_id)
+            return (row or self._add(session, owner, draft)).to_domain()
+
+    async def get(self, owner: OwnerId, id: ConversationId) -> Conversation:
+        async with self._database.read() as session:
+            return (await owned(session, owner, id)).to_domain()
+
+    async def find(self, owner: OwnerId, external_id: str) -> Conversation:
+        async with self._database.read() as session:
+            row = await _by_external_id(session, owner, external_id)
+        if row is None:
+            raise NotFound(f"There is no session {external_id}.")
+        return row.to_domain()
+
+    async def list(
+        self, owner: OwnerId, *, limit: int, cursor: str | None, query: str | None
+    ) -> Page[Conversation]:
+        found = select(ConversationRow).where(col(ConversationRow.owner) == owner)
+        if cursor is not None:
+            found = found.where(col(ConversationRow.seq) < number_of(cursor))
+        if query:
+            found = found.where(_contains(query))
+        found = found.order_by(col(ConversationRow.seq).desc()).limit(limit + 1)
+        async with self._database.read() as session:
+            rows = list(await session.scalars(found))
+        more = len(rows) > limit
+        next_cursor = str(rows[limit - 1].seq) if more else None
+        return Page([row.to_domain() for row in rows[:limit]], next_cursor)
+
+    async def update(
+        self, owner: OwnerId, id: ConversationId, changes: Mapping[str, Any]
+    ) -> Conversation:
+        async with self._database.write() as session:
+            row = await owned(session, owner, id)
+            for name, value in changes.items():
+                stored = value.as_json() if isinstance(value, Params) else value
+                setattr(row, _COLUMNS.get(name, name), stored)
+            row.updated_at = self._now()
+            return row.to_domain()
+
+    async def delete(self, owner: OwnerId, id: ConversationId) -> Sequence[GenerationId]:
+        async with self._database.write() as session:
+            row = await owned(session, owner, id)
+            logs = await _generation_ids(session, id)
+            await turns.forget_keys(session, logs)
+            await session.delete(row)
+            return logs
+
+    async def clear(self, owner: OwnerId, id: ConversationId) -> Sequence[GenerationId]:
+        async with self._database.write() as session:
+            row = await owned(session, owner, id)
+            logs = await _generation_ids(session, id)
+            await turns.forget_keys(session, logs)
+            for table in (MessageRow, GenerationRow):
+                await session.execute(delete(table).where(col(table.conversation_id) == id))
+            row.leaf_id = None
+            row.updated_at = self._now()
+            return logs
+
+    async def messages(
+        self,
+        owner: OwnerId,
+        id: ConversationId,
+        *,
+        limit: int,
+        cursor: str | None,
+        leaf: MessageId | None,
+        order: MessageOrder,
+    ) -> Page[Message]:
+        async with self._database.read() as session:
+            conversation = await owned(session, owner, id)
+            if leaf is not None:
+                await turns.message_in(session, id, leaf)
+            end = leaf or conversation.leaf_id
+            if end is None:
+                return Page([], None)
+            window = _window(cursor, order)
+            rows = await path(session, end, limit=limit + 1, order=order, **window)
+            items = await with_siblings(session, rows[:limit])
+        more = len(rows) > limit
+        return Page(items, str(rows[limit - 1].depth) if more else None)
+
+    async def message(self, owner: OwnerId, id: MessageId) -> Message:
+        async with self._database.read() as session:
+            row = await turns.owned_message(session, owner, id)
+            return (await with_siblings(session, [row]))[0]
+
+    async def branch(self, leaf: MessageId) -> Sequence[Message]:
+        async with self._database.read() as session:
+            return [row.to_domain(()) for row in await path(session, leaf)]
+
+    async def add_turn(self, owner: OwnerId, draft: TurnDraft) -> Turn:
+        async with self._database.write() as session:
+            conversation = await owned(session, owner, draft.conversation_id)
+            return await turns.add_turn(session, conversation, draft, self._now())
+
+    async def add_reply(self, owner: OwnerId, draft: ReplyDraft) -> Turn:
+        async with self._database.write() as session:
+            sibling = await turns.owned_message(session, owner, draft.sibling_id)
+            conversation = await owned(session, owner, ConversationId(sibling.conversation_id))
+            return await turns.add_reply(session, conversation, sibling, draft, self._now())
+
+    async def live(self, owner: OwnerId, id: ConversationId) -> Sequence[Generation]:
+        async with self._database.read() as session:
+            await owned(session, owner, id)
+            return [row.to_domain() for row in await turns.live_generations(session, id)]
+
+    def _add(
+        self, session: AsyncSession, owner: OwnerId, draft: ConversationDraft
+    ) -> ConversationRow:
+        now = self._now()
+        row = ConversationRow(
+            id=new_id("conv"),
+            owner=owner,
+            external_id=draft.external_id,
+            title=draft.title,
+            system_prompt=draft.system_prompt,
+            model=draft.model,
+            params=draft.params.as_json(),
+            labels=dict(draft.metadata),
+            created_at=now,
+            updated_at=now,
+        )
+        session.add(row)
+        return row
+
+
+async def owned(session: AsyncSession, owner: OwnerId, id: str) -> ConversationRow:
+    """The caller's conversation; somebody else's does not exist."""
+    row: ConversationRow | None = await session.scalar(
+        select(ConversationRow).where(col(ConversationRow.id) == id)
+    )
+    if row is None or row.owner != owner:
+        raise NotFound(f"There is no conversation {id}.")
+    return row
+
+
+def number_of(cursor: str) -> int:
+    """The number in one of our cursors."""
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+        raise Malformed("The cursor is not one that this list gave: take it from next_cursor.")
+    return int(cursor)
+
+
+def _window(cursor: str | None, order: MessageOrder) -> dict[str, int]:
+    if cursor is None:
+        return {}
+    return {"below" if order == "desc" else "above": number_of(cursor)}
+
+
+async def _by_external_id(
+    session: AsyncSession, owner: OwnerId, external_id: str | None
+) -> ConversationRow | None:
+    found: ConversationRow | None = await session.scalar(
+        select(ConversationRow)
+        .where(col(ConversationRow.owner) == owner)
+        .where(col(ConversationRow.external_id) == external_id)
+    )
+    return found
+
+
+def _contains(query: str) -> Any:
+    in_text = (
+        exists()
+        .where(col(MessageRow.conversation_id) == col(ConversationRow.id))
+        .where(col(MessageRow.content).icontains(query, autoescape=True))
+    )
+    return or_(col(ConversationRow.title).icontains(query, autoescape=True), in_text)
+
+
+async def _generation_ids(session: AsyncSession, id: ConversationId) -> list[GenerationId]:
+    ids = select(col(GenerationRow.id)).where(col(GenerationRow.conversation_id) == id)
+    return [GenerationId(found) for found in await session.scalars(ids)]

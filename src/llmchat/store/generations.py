@@ -1,0 +1,157 @@
+"""Generations in SQL: claimed, renewed, settled once."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Update, false, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from llmchat.domain import Generation, Status
+from llmchat.errors import NotFound
+from llmchat.ids import ConversationId, GenerationId, OwnerId, WorkerId
+from llmchat.store.base import Lease, Settlement, Unfinished
+from llmchat.store.database import Database
+from llmchat.store.rows import GenerationRow, MessageRow, problem_json, usage_json
+
+_LIVE = (Status.QUEUED, Status.STREAMING)
+
+
+class SqlGenerationStore:
+    """A GenerationStore. `now` gives the time for what is shown; no decision depends on it."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    async def get(self, owner: OwnerId, id: GenerationId) -> Generation:
+        async with self._database.read() as session:
+            row = await _row(session, id)
+        if row is None or row.owner != owner:
+            raise NotFound(f"There is no generation {id}.")
+        return row.to_domain()
+
+    async def last_event_id(self, id: GenerationId) -> int | None:
+        async with self._database.read() as session:
+            row = await _row(session, id)
+        return None if row is None else row.last_event_id
+
+    async def claim(self, id: GenerationId, worker: WorkerId) -> Generation | None:
+        async with self._database.write() as session:
+            row = await _row(session, id)
+            if row is None or row.status != Status.QUEUED:
+                return None
+            if await _oldest_live(session, row.conversation_id) != id:
+                return None
+            row.status = Status.STREAMING
+            row.worker = worker
+            row.started_at = self._now()
+            return row.to_domain()
+
+    async def renew(
+        self, worker: WorkerId, ids: Sequence[GenerationId]
+    ) -> Mapping[GenerationId, Lease]:
+        mine = col(GenerationRow.id).in_(ids) & (col(GenerationRow.worker) == worker)
+        renewal = (
+            update(GenerationRow)
+            .where(mine)
+            .values(beats=GenerationRow.beats + 1)
+            .returning(col(GenerationRow.id), col(GenerationRow.stop_requested))
+        )
+        async with self._database.write() as session:
+            held = {id_: stop for id_, stop in await session.execute(renewal)}
+        return {id_: _lease(held.get(id_)) for id_ in ids}
+
+    async def request_stop(self, id: GenerationId) -> None:
+        await self._update(id, stop_requested=True)
+
+    async def settle(self, id: GenerationId, worker: WorkerId, end: Settlement) -> bool:
+        async with self._database.write() as session:
+            row = await _row(session, id)
+            if row is None or row.status not in _LIVE or row.worker not in (None, worker):
+                return False
+            row.status = end.status
+            row.finish_reason = end.finish_reason
+            row.usage = usage_json(end.usage)
+            row.error = problem_json(end.error)
+            row.first_token_at = end.first_token_at
+            row.ended_at = self._now()
+            await session.execute(_final_message(row, end))
+            return True
+
+    async def close(self, id: GenerationId, last_event_id: int) -> None:
+        await self._update(id, closed=True, last_event_id=last_event_id)
+
+    async def take_over(self, seen: Unfinished, worker: WorkerId) -> Generation | None:
+        async with self._database.write() as session:
+            row = await _row(session, seen.id)
+            if row is None or row.closed or (row.worker, row.beats) != (seen.worker, seen.beats):
+                return None
+            row.worker = worker
+            row.beats += 1
+            return row.to_domain()
+
+    async def unfinished(self) -> Sequence[Unfinished]:
+        rows = (
+            select(GenerationRow)
+            .where(col(GenerationRow.closed) == false())
+            .order_by(col(GenerationRow.seq))
+        )
+        async with self._database.read() as session:
+            found = (await session.scalars(rows)).all()
+        return [
+            Unfinished(
+                GenerationId(row.id), WorkerId(row.worker) if row.worker else None, row.beats
+            )
+            for row in found
+        ]
+
+    async def next_queued(self, conversation: ConversationId) -> GenerationId | None:
+        async with self._database.read() as session:
+            oldest = await _oldest_live(session, conversation)
+            row = oldest and await _row(session, oldest)
+        return GenerationId(row.id) if row and row.status == Status.QUEUED else None
+
+    async def _update(self, id: GenerationId, **values: Any) -> None:
+        change: Update = update(GenerationRow).where(col(GenerationRow.id) == id).values(**values)
+        async with self._database.write() as session:
+            await session.execute(change)
+
+
+async def _row(session: AsyncSession, id: str) -> GenerationRow | None:
+    found: GenerationRow | None = await session.scalar(
+        select(GenerationRow).where(col(GenerationRow.id) == id)
+    )
+    return found
+
+
+async def _oldest_live(session: AsyncSession, conversation: str) -> str | None:
+    oldest: str | None = await session.scalar(
+        select(col(GenerationRow.id))
+        .where(col(GenerationRow.conversation_id) == conversation)
+        .where(col(GenerationRow.status).in_(_LIVE))
+        .order_by(col(GenerationRow.seq))
+        .limit(1)
+    )
+    return oldest
+
+
+def _final_message(row: GenerationRow, end: Settlement) -> Update:
+    return (
+        update(MessageRow)
+        .where(col(MessageRow.id) == row.message_id)
+        .values(
+            status=end.status,
+            content=end.content,
+            reasoning=end.reasoning,
+            usage=usage_json(end.usage),
+            error=problem_json(end.error),
+        )
+    )
+
+
+def _lease(stop_requested: bool | None) -> Lease:
+    if stop_requested is None:
+        return Lease.LOST
+    return Lease.STOP if stop_requested else Lease.HELD

@@ -1,0 +1,242 @@
+"""Turns in SQL: a question, its empty reply and the queued generation, all or nothing."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from llmchat.domain import OnBusy, Role, Status, Turn
+from llmchat.errors import Busy, Invalid, NotFound
+from llmchat.ids import GenerationId, MessageId, OwnerId, new_id
+from llmchat.store.base import ActiveLeaf, IdempotencyKey, ReplyDraft, TurnDraft
+from llmchat.store.branches import with_siblings
+from llmchat.store.rows import ConversationRow, GenerationRow, IdempotencyRow, MessageRow
+
+_KEYS_KEPT = timedelta(hours=24)
+_LIVE = (Status.QUEUED, Status.STREAMING)
+
+
+async def add_turn(
+    session: AsyncSession, conversation: ConversationRow, draft: TurnDraft, now: datetime
+) -> Turn:
+    if (made := await _made_before(session, conversation, draft.idempotency, now)) is not None:
+        return made
+    idle = await _is_idle(session, conversation, draft.on_busy)
+    parent = await _parent(session, conversation, draft.parent_id)
+    question = _message(conversation, parent, Role.USER, draft.content, Status.COMPLETE, now)
+    session.add(question)
+    return await _add_work(session, conversation, question, draft, now, idle=idle)
+
+
+async def add_reply(
+    session: AsyncSession,
+    conversation: ConversationRow,
+    sibling: MessageRow,
+    draft: ReplyDraft,
+    now: datetime,
+) -> Turn:
+    if (made := await _made_before(session, conversation, draft.idempotency, now)) is not None:
+        return made
+    if sibling.role != Role.ASSISTANT or sibling.parent_id is None:
+        raise Invalid(f"{sibling.id} is no answer: only an assistant's message is made anew.")
+    idle = await _is_idle(session, conversation, draft.on_busy)
+    question = await message_in(session, conversation.id, sibling.parent_id)
+    return await _add_work(session, conversation, question, draft, now, idle=idle)
+
+
+async def message_in(session: AsyncSession, conversation_id: str, id: str) -> MessageRow:
+    row = await _message_row(session, id)
+    if row is None or row.conversation_id != conversation_id:
+        raise NotFound(f"There is no message {id} in this conversation.")
+    return row
+
+
+async def owned_message(session: AsyncSession, owner: OwnerId, id: str) -> MessageRow:
+    row: MessageRow | None = await session.scalar(
+        select(MessageRow)
+        .join(ConversationRow, col(ConversationRow.id) == col(MessageRow.conversation_id))
+        .where(col(MessageRow.id) == id, col(ConversationRow.owner) == owner)
+    )
+    if row is None:
+        raise NotFound(f"There is no message {id}.")
+    return row
+
+
+async def live_generations(session: AsyncSession, id: str) -> Sequence[GenerationRow]:
+    return (
+        await session.scalars(
+            select(GenerationRow)
+            .where(col(GenerationRow.conversation_id) == id)
+            .where(col(GenerationRow.status).in_(_LIVE))
+            .order_by(col(GenerationRow.seq))
+        )
+    ).all()
+
+
+async def forget_keys(session: AsyncSession, generations: Sequence[GenerationId]) -> None:
+    """A deleted turn cannot be given again; the same key makes a new one."""
+    gone = col(IdempotencyRow.generation_id).in_(generations)
+    await session.execute(delete(IdempotencyRow).where(gone))
+
+
+async def _add_work(
+    session: AsyncSession,
+    conversation: ConversationRow,
+    question: MessageRow,
+    draft: TurnDraft | ReplyDraft,
+    now: datetime,
+    *,
+    idle: bool,
+) -> Turn:
+    reply = _message(conversation, question, Role.ASSISTANT, "", Status.STREAMING, now)
+    generation = GenerationRow(
+        id=new_id("gen"),
+        conversation_id=conversation.id,
+        message_id=reply.id,
+        owner=conversation.owner,
+        status=Status.QUEUED,
+        model=draft.model,
+        params=draft.params.as_json(),
+        created_at=now,
+    )
+    reply.model = draft.model
+    reply.generation_id = generation.id
+    session.add_all([reply, generation])
+    if draft.idempotency is not None:
+        session.add(_remembered(conversation, draft.idempotency, generation, now))
+    conversation.leaf_id = reply.id
+    conversation.updated_at = now
+    await session.flush()
+    turn = await _turn(session, question, reply, generation)
+    if not idle or draft.worker is None:
+        return turn
+    generation.status = Status.STREAMING
+    generation.worker = draft.worker
+    generation.started_at = now
+    return replace(turn, claimed=True)
+
+
+async def _turn(
+    session: AsyncSession, question: MessageRow, reply: MessageRow, generation: GenerationRow
+) -> Turn:
+    message, answer = await with_siblings(session, [question, reply])
+    return Turn(message, answer, generation.to_domain())
+
+
+async def _made_before(
+    session: AsyncSession,
+    conversation: ConversationRow,
+    idempotency: IdempotencyKey | None,
+    now: datetime,
+) -> Turn | None:
+    if idempotency is None:
+        return None
+    too_old = col(IdempotencyRow.created_at) < now - _KEYS_KEPT
+    await session.execute(delete(IdempotencyRow).where(too_old))
+    known = await session.get(IdempotencyRow, (conversation.owner, idempotency.key))
+    if known is None:
+        return None
+    if known.fingerprint != idempotency.fingerprint:
+        raise Invalid(
+            "This Idempotency-Key was used for a different request. "
+            "Use a new key for a new request, or send exactly the same one again."
+        )
+    return await _as_it_was(session, known.generation_id)
+
+
+async def _as_it_was(session: AsyncSession, generation_id: str) -> Turn:
+    """The turn as its first answer showed it, whatever has become of it since."""
+    generation = (
+        await session.scalars(select(GenerationRow).where(col(GenerationRow.id) == generation_id))
+    ).one()
+    reply = await message_in(session, generation.conversation_id, generation.message_id)
+    question = await message_in(session, generation.conversation_id, str(reply.parent_id))
+    turn = await _turn(session, question, reply, generation)
+    return Turn(
+        message=replace(turn.message, siblings=_until(turn.message.siblings, question.id)),
+        reply=replace(
+            turn.reply,
+            content="",
+            reasoning="",
+            status=Status.STREAMING,
+            usage=None,
+            error=None,
+            siblings=_until(turn.reply.siblings, reply.id),
+        ),
+        generation=replace(
+            turn.generation,
+            status=Status.QUEUED,
+            attempt=1,
+            finish_reason=None,
+            usage=None,
+            error=None,
+            started_at=None,
+            first_token_at=None,
+            ended_at=None,
+        ),
+        replayed=True,
+    )
+
+
+def _until(siblings: Sequence[MessageId], id: str) -> Sequence[MessageId]:
+    return siblings[: siblings.index(MessageId(id)) + 1]
+
+
+async def _is_idle(session: AsyncSession, conversation: ConversationRow, on_busy: OnBusy) -> bool:
+    live = await live_generations(session, conversation.id)
+    if live and on_busy is OnBusy.REJECT:
+        raise Busy(live[0].id)
+    return not live
+
+
+async def _parent(
+    session: AsyncSession, conversation: ConversationRow, parent_id: str | ActiveLeaf | None
+) -> MessageRow | None:
+    if isinstance(parent_id, ActiveLeaf):
+        parent_id = conversation.leaf_id
+    return None if parent_id is None else await message_in(session, conversation.id, parent_id)
+
+
+async def _message_row(session: AsyncSession, id: str) -> MessageRow | None:
+    row: MessageRow | None = await session.scalar(
+        select(MessageRow).where(col(MessageRow.id) == id)
+    )
+    return row
+
+
+def _message(
+    conversation: ConversationRow,
+    parent: MessageRow | None,
+    role: Role,
+    content: str,
+    status: Status,
+    now: datetime,
+) -> MessageRow:
+    return MessageRow(
+        id=new_id("msg"),
+        conversation_id=conversation.id,
+        parent_id=None if parent is None else parent.id,
+        depth=0 if parent is None else parent.depth + 1,
+        role=role,
+        content=content,
+        status=status,
+        created_at=now,
+    )
+
+
+def _remembered(
+    conversation: ConversationRow,
+    idempotency: IdempotencyKey,
+    generation: GenerationRow,
+    now: datetime,
+) -> IdempotencyRow:
+    return IdempotencyRow(
+        owner=conversation.owner,
+        key=idempotency.key,
+        fingerprint=idempotency.fingerprint,
+        generation_id=generation.id,
+        created_at=now,
+    )

@@ -1,0 +1,223 @@
+"""The embedded log: one writer thread, and one commit for all that waits."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from llmchat.errors import LogGone, OffsetConflict, StorageUnavailable
+from llmchat.events import Entry, Event, is_terminal, merge
+from llmchat.ids import GenerationId
+from llmchat.tokenlog.base import BATCH_CHARS, Head
+from llmchat.tokenlog.logfile import Durability, LogFile, Write
+from llmchat.tokenlog.segments import OpenSegment, entries_of, grow
+from llmchat.tokenlog.tail import Tail, follow
+
+T = TypeVar("T")
+
+# The more generations wait for a commit, the longer the next one collects: under load the wake-ups
+# cost more than the rows. A lone generation never waits.
+_COLLECT_SECONDS_PER_APPEND = 0.0005
+_COLLECT_SECONDS_MOST = 0.004
+
+
+class _Live:
+    """A log that can still grow."""
+
+    __slots__ = ("id", "name", "open", "tail")
+
+    def __init__(self, id_: int, name: GenerationId, tail: Tail) -> None:
+        self.id = id_
+        self.name = name
+        self.tail = tail
+        self.open: OpenSegment | None = None
+
+
+@dataclass(slots=True)
+class _Append:
+    live: _Live
+    events: Sequence[Event]
+    write: Write
+    stored: asyncio.Future[None]
+
+
+class SqliteTokenLog:
+    """A TokenLog of durability level L1 (`process`) or L2 (`disk`).
+
+    Readers never wait for the writer (WAL), and a commit takes all appends that wait, from however
+    many generations. The file must belong to this process alone: see datadir.py. `now` gives
+    seconds since the epoch. Use it as an async context manager: leaving it stores what waits.
+    """
+
+    def __init__(self, path: Path, *, durability: Durability, now: Callable[[], float]) -> None:
+        self._path = path
+        self._durability = durability
+        self._now = now
+        self._live: dict[GenerationId, _Live] = {}
+        self._pending: list[_Append] = []
+        self._wanted = asyncio.Event()
+        self._released = False
+        self._closing = False
+
+    async def __aenter__(self) -> "SqliteTokenLog":
+        self._loop = asyncio.get_running_loop()
+        self._writing = ThreadPoolExecutor(1, "tokenlog-writer")
+        self._reading = ThreadPoolExecutor(1, "tokenlog-reader")
+        self._file = await self._write(partial(LogFile, self._path, self._durability))
+        self._next_id = await self._write(self._file.next_id)
+        self._flusher = asyncio.create_task(self._flush_for_ever(), name="tokenlog-flusher")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.release_readers()
+        self._closing = True
+        self._wanted.set()
+        await self._flusher
+        self._reading.shutdown()
+        await self._write(self._file.close)
+        self._writing.shutdown()
+
+    async def append(self, log: GenerationId, events: Sequence[Event], *, at: int) -> None:
+        live = self._live.get(log)
+        if live is None:
+            live = await self._find_or_make(log, at)
+        tail = live.tail
+        if tail.sealed or tail.next != at:
+            raise OffsetConflict(f"{log} cannot be continued at offset {at}.")
+        ends = is_terminal(events[-1])
+        growth = grow(live.open, events, at)
+        live.open = growth.open
+        tail.reserve(len(events), terminal=ends)
+        stored: asyncio.Future[None] = self._loop.create_future()
+        write = Write(live.id, log, at == 1, ends, growth)
+        self._pending.append(_Append(live, events, write, stored))
+        self._wanted.set()
+        await stored
+
+    async def read(
+        self, log: GenerationId, *, after: int = 0, idle_seconds: float | None = None
+    ) -> AsyncGenerator[Sequence[Entry], None]:
+        live = await self._find(log)
+        stored = partial(self._stored, live)
+        async for entries in follow(live.tail, stored, after, idle_seconds):
+            yield entries
+
+    async def snapshot(self, log: GenerationId) -> Sequence[Entry]:
+        live = await self._find(log)
+        return merge(await self._entries(live, 0, None))
+
+    async def head(self, log: GenerationId) -> Head:
+        tail = (await self._find(log)).tail
+        return Head(tail.last, tail.ended)
+
+    async def delete(self, logs: Sequence[GenerationId]) -> None:
+        await self._write(partial(self._file.delete, logs))
+        for log in logs:
+            if (live := self._live.pop(log, None)) is not None:
+                live.tail.gone = live.tail.sealed = True
+                live.tail.wake()
+
+    async def expire(self, *, ended_before: float) -> int:
+        return len(await self._write(partial(self._file.expire, ended_before)))
+
+    def release_readers(self) -> None:
+        self._released = True
+        for live in self._live.values():
+            live.tail.released = True
+            live.tail.wake()
+
+    async def _find_or_make(self, log: GenerationId, at: int) -> _Live:
+        try:
+            return await self._find(log)
+        except LogGone:
+            if at != 1:
+                raise OffsetConflict(f"There is no log of {log} to go on with.") from None
+        # Nothing awaited since the look-up said no, except by whoever was quicker.
+        live = self._live.get(log)
+        if live is None:
+            live = self._live[log] = _Live(self._next_id, log, self._new_tail(0, ended=False))
+            self._next_id += 1
+        return live
+
+    async def _find(self, log: GenerationId) -> _Live:
+        """The log if it is live; if it has ended, a fresh view of it that nobody else holds."""
+        live = self._live.get(log)
+        if live is None:
+            found = await self._read(partial(self._file.find, log))
+            if found is None or found.last == 0:
+                raise LogGone(f"There is no log of {log}.")
+            live = _Live(found.id, log, self._new_tail(found.last, ended=found.ended))
+            if not found.ended:
+                live = self._live.setdefault(log, live)
+        return live
+
+    def _new_tail(self, last: int, *, ended: bool) -> Tail:
+        tail = Tail(last, ended=ended)
+        tail.released = self._released
+        return tail
+
+    async def _stored(self, live: _Live, after: int) -> Sequence[Entry]:
+        return merge(await self._entries(live, after, BATCH_CHARS))
+
+    async def _entries(self, live: _Live, after: int, most_chars: int | None) -> list[Entry]:
+        last = live.tail.last
+        rows = await self._read(partial(self._file.rows, live.id, after, last, most_chars))
+        return entries_of(rows, after, last)
+
+    async def _flush_for_ever(self) -> None:
+        while self._pending or not self._closing:
+            await self._wanted.wait()
+            count = await self._commit_pending()
+            pause = min((count - 1) * _COLLECT_SECONDS_PER_APPEND, _COLLECT_SECONDS_MOST)
+            if pause > 0:
+                await asyncio.sleep(pause)
+
+    async def _commit_pending(self) -> int:
+        self._wanted.clear()
+        batch, self._pending = self._pending, []
+        if not batch:
+            return 0
+        writes = [append.write for append in batch]
+        try:
+            await self._write(partial(self._file.commit, writes, self._now()))
+        except StorageUnavailable as error:
+            for append in batch:
+                self._undo(append, error)
+        else:
+            for append in batch:
+                self._publish(append)
+        return len(batch)
+
+    def _publish(self, append: _Append) -> None:
+        live = append.live
+        live.tail.publish(append.events)
+        if live.tail.ended and self._live.get(live.name) is live:
+            del self._live[live.name]
+        if not append.stored.done():
+            append.stored.set_result(None)
+
+    def _undo(self, append: _Append, error: StorageUnavailable) -> None:
+        append.live.tail.roll_back()
+        append.live.open = None
+        if append.write.is_new:
+            self._live.pop(append.live.name, None)
+        if not append.stored.done():
+            append.stored.set_exception(error)
+
+    async def _write(self, work: Callable[[], T]) -> T:
+        return await self._run(self._writing, work)
+
+    async def _read(self, work: Callable[[], T]) -> T:
+        return await self._run(self._reading, work)
+
+    async def _run(self, executor: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        try:
+            return await self._loop.run_in_executor(executor, work)
+        except sqlite3.Error as error:
+            raise StorageUnavailable(
+                f"The log in {self._path} could not be used: {error}.", retry_after_seconds=5
+            ) from error

@@ -1,0 +1,145 @@
+"""The live end of one log in memory: the newest entries, and who waits for more."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+
+from llmchat.errors import BadCursor, LogGone
+from llmchat.events import Entry, Event, is_terminal, merge
+
+_KEPT_ENTRIES = 32
+"""What a reader may lag behind before it reads from the store: a few KiB per live log."""
+
+
+class Tail:
+    """`next` is the offset that the next append must name; `last` is the last visible one.
+
+    Between the two lies what is being stored: reserved by its writer, seen by nobody.
+    """
+
+    __slots__ = ("_entries", "_waiters", "ended", "gone", "last", "next", "released", "sealed")
+
+    def __init__(self, last: int = 0, *, ended: bool = False) -> None:
+        self.last = last
+        self.next = last + 1
+        self.ended = ended
+        self.sealed = ended
+        self.gone = False
+        self.released = False
+        self._entries: deque[Entry] = deque(maxlen=_KEPT_ENTRIES)
+        self._waiters: set[Waiter] = set()
+
+    def reserve(self, count: int, *, terminal: bool) -> None:
+        self.next += count
+        self.sealed = terminal
+
+    def roll_back(self) -> None:
+        """Forget what was reserved: it could not be stored."""
+        self.next = self.last + 1
+        self.sealed = self.ended
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Make stored events visible and wake the readers."""
+        for event in events:
+            self.last += 1
+            self._entries.append(Entry(self.last, self.last, event))
+        self.ended = is_terminal(events[-1])
+        self.wake()
+
+    def wake(self) -> None:
+        for waiter in self._waiters:
+            waiter.wake()
+
+    def holds(self, after: int) -> bool:
+        """Whether all that follows `after` is in memory."""
+        return self.last - after <= len(self._entries)
+
+    def since(self, after: int) -> Sequence[Entry]:
+        missing = self.last - after
+        if missing <= 0:
+            return ()
+        if missing == 1:
+            return (self._entries[-1],)
+        entries = self._entries
+        return merge([entries[i] for i in range(len(entries) - missing, len(entries))])
+
+    def check(self, after: int) -> None:
+        if after < 0 or after > self.last:
+            raise BadCursor(
+                f"This log's offsets go from 0 (the start) to {self.last}, and the cursor is "
+                f"{after}. Start again without a cursor."
+            )
+
+    def waiter(self, idle_seconds: float | None) -> "Waiter":
+        return Waiter(self._waiters, idle_seconds)
+
+
+async def follow(
+    tail: Tail,
+    stored: Callable[[int], Awaitable[Sequence[Entry]]],
+    after: int,
+    idle_seconds: float | None,
+) -> AsyncGenerator[Sequence[Entry], None]:
+    """Replay, then tail: `stored(after)` reads what is no longer in memory, a batch at a time."""
+    tail.check(after)
+    with tail.waiter(idle_seconds) as waiter:
+        while True:
+            entries = tail.since(after) if tail.holds(after) else await stored(after)
+            if tail.gone:
+                raise LogGone("This log was deleted.")
+            if entries:
+                after = entries[-1].last
+                yield entries
+            elif tail.ended or tail.released:
+                return
+            elif not await waiter.news():
+                yield ()
+
+
+class Waiter:
+    """One reader's place in the queue for news, with at most one timer however often it waits."""
+
+    __slots__ = ("_future", "_idle_seconds", "_loop", "_others", "_since", "_timer")
+
+    def __init__(self, others: set["Waiter"], idle_seconds: float | None) -> None:
+        self._others = others
+        self._idle_seconds = idle_seconds
+        self._loop = asyncio.get_running_loop()
+        self._future: asyncio.Future[bool] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._since = 0.0
+
+    def __enter__(self) -> "Waiter":
+        self._others.add(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._others.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def news(self) -> bool:
+        """Wait; False when nothing came for `idle_seconds`."""
+        self._since = self._loop.time()
+        if self._timer is None and self._idle_seconds is not None:
+            self._timer = self._loop.call_at(self._since + self._idle_seconds, self._tick)
+        self._future = self._loop.create_future()
+        try:
+            return await self._future
+        finally:
+            self._future = None
+
+    def wake(self) -> None:
+        if self._future is not None and not self._future.done():
+            self._future.set_result(True)
+
+    def _tick(self) -> None:
+        # Re-armed here and not in news(): a timer per token would cost more than the token.
+        self._timer = None
+        if self._idle_seconds is None or self._future is None or self._future.done():
+            return
+        due = self._since + self._idle_seconds
+        if due > self._loop.time():
+            self._timer = self._loop.call_at(due, self._tick)
+        else:
+            self._future.set_result(False)

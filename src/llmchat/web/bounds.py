@@ -1,0 +1,66 @@
+"""Bounds on what a client may send: each text cleaned, each number and depth limited."""
+
+import math
+from typing import Annotated, Any
+
+from fastapi import Path
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from llmchat.text import clean
+
+MOST_TEXT_CHARS = 512 * 1024
+_MOST_JSON_DEPTH = 32
+_MOST_JSON_NODES = 10_000
+_MOST_INTEGER = 2**53 - 1
+
+
+def _bounded_json(value: Any) -> Any:
+    return _Walk().take(value, 0)
+
+
+class _Walk:
+    """Copies JSON, cleaned; raises ValueError for what some database or reader could not carry."""
+
+    def __init__(self) -> None:
+        self._nodes = 0
+
+    def take(self, value: Any, depth: int) -> Any:
+        self._nodes += 1
+        if depth > _MOST_JSON_DEPTH:
+            raise ValueError(f"nested deeper than {_MOST_JSON_DEPTH} levels")
+        if self._nodes > _MOST_JSON_NODES:
+            raise ValueError(f"more than {_MOST_JSON_NODES} values in all")
+        match value:
+            case str():
+                return clean(value)
+            case bool() | None:
+                return value
+            case int() | float():
+                return _number(value)
+            case list():
+                return [self.take(item, depth + 1) for item in value]
+            case dict():
+                return {clean(str(k)): self.take(item, depth + 1) for k, item in value.items()}
+        raise ValueError("not a JSON value")
+
+
+def _number(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError("a number that JSON does not know")
+    if isinstance(value, int) and abs(value) > _MOST_INTEGER:
+        raise ValueError(f"an integer beyond {_MOST_INTEGER}, which many JSON readers round")
+    return value
+
+
+def _clean_if_text(value: Any) -> Any:
+    # Before pydantic sees it: its own check of strings refuses what we replace.
+    return clean(value) if isinstance(value, str) else value
+
+
+CleanText = Annotated[str, BeforeValidator(_clean_if_text)]
+Text = Annotated[CleanText, Field(max_length=MOST_TEXT_CHARS)]
+Line = Annotated[CleanText, Field(max_length=512)]
+ModelId = Annotated[CleanText, Field(min_length=1, max_length=256)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(_bounded_json)]
+Id = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]+$", min_length=1, max_length=64)]
+PathId = Annotated[str, Path(pattern=r"^[0-9A-Za-z_-]+$", max_length=64)]

@@ -1,0 +1,63 @@
+"""What the routes get: the services, the caller, the idempotency key."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+
+from llmchat.chat.history import HistoryService
+from llmchat.chat.service import ChatService
+from llmchat.chat.watching import ConversationWatch
+from llmchat.domain import LOCAL_OWNER
+from llmchat.ids import OwnerId
+from llmchat.providers.base import Models
+from llmchat.store.base import IdempotencyKey
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Made once, in the lifespan. `not_ready` names what keeps the service from its work."""
+
+    chat: ChatService
+    history: HistoryService
+    watch: ConversationWatch
+    models: Models
+    not_ready: Callable[[], Awaitable[Sequence[str]]]
+    heartbeat_seconds: float
+    durability: str
+    version: str
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def _caller() -> OwnerId:
+    """Everybody is the one local user until there are keys."""
+    return LOCAL_OWNER
+
+
+async def _idempotency(
+    request: Request,
+    key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            pattern=r"^[\x21-\x7e]+$",
+            max_length=255,
+            description="The same key within 24 hours gives the same answer and one generation.",
+        ),
+    ] = None,
+) -> IdempotencyKey | None:
+    if key is None:
+        return None
+    asked = b"\0".join([request.method.encode(), request.url.path.encode(), await request.body()])
+    return IdempotencyKey(key, hashlib.sha256(asked).hexdigest())
+
+
+Use = Annotated[Services, Depends(_services)]
+Caller = Annotated[OwnerId, Depends(_caller)]
+Idempotency = Annotated[IdempotencyKey | None, Depends(_idempotency)]

@@ -1,0 +1,143 @@
+"""Conversations and their messages."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from llmchat.domain import MessageOrder, Params
+from llmchat.ids import ConversationId, MessageId
+from llmchat.store.base import ConversationDraft
+from llmchat.web import schemas
+from llmchat.web.bounds import CleanText, PathId
+from llmchat.web.deps import Caller, Use
+from llmchat.web.problems import documented
+from llmchat.web.sse import EventStream, conversation_frames
+
+router = APIRouter(prefix="/api/conversations", tags=["history"])
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Cursor = Annotated[str | None, Query(max_length=64, description="`next_cursor` of the last page.")]
+
+
+@router.post("", status_code=201, responses=documented(400, 413, 415, 422, 503))
+async def create(
+    body: schemas.NewConversation, use: Use, caller: Caller
+) -> schemas.ConversationDetail:
+    """Begin a conversation. All of it may be left out."""
+    draft = ConversationDraft(
+        body.title,
+        body.system_prompt,
+        body.model,
+        body.params.to_domain() if body.params else Params(),
+        body.metadata or {},
+    )
+    return schemas.conversation_detail(await use.history.create(caller, draft), [])
+
+
+@router.get("", responses=documented(400, 422, 503))
+async def index(
+    use: Use,
+    caller: Caller,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    q: Annotated[
+        CleanText | None, Query(max_length=512, description="Looked for in titles and messages.")
+    ] = None,
+) -> schemas.ConversationPage:
+    """The newest first."""
+    page = await use.history.list(caller, limit=limit, cursor=cursor, query=q)
+    items = [schemas.conversation_of(found) for found in page.items]
+    return schemas.ConversationPage(items=items, next_cursor=page.next_cursor)
+
+
+@router.get("/{id}", responses=documented(404, 422, 503))
+async def show(id: PathId, use: Use, caller: Caller) -> schemas.ConversationDetail:
+    """One conversation, and which of its answers are being written now."""
+    return await _detail(use, caller, ConversationId(id))
+
+
+@router.patch("/{id}", responses=documented(400, 404, 413, 415, 422, 503))
+async def change(
+    id: PathId, body: schemas.ConversationChange, use: Use, caller: Caller
+) -> schemas.ConversationDetail:
+    """Change what is named, leave the rest."""
+    await use.history.update(caller, ConversationId(id), _changes(body))
+    return await _detail(use, caller, ConversationId(id))
+
+
+@router.delete("/{id}", status_code=204, responses=documented(404, 422, 503))
+async def delete(id: PathId, use: Use, caller: Caller) -> None:
+    """Stop what is live and delete all of it, logs included."""
+    await use.history.delete(caller, ConversationId(id))
+
+
+@router.get("/{id}/messages", responses=documented(400, 404, 422, 503))
+async def messages(
+    id: PathId,
+    use: Use,
+    caller: Caller,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    leaf: Annotated[
+        str | None,
+        Query(
+            pattern=r"^[0-9A-Za-z_-]+$",
+            max_length=64,
+            description="Show the branch that ends here instead of the active one.",
+        ),
+    ] = None,
+    order: Annotated[
+        MessageOrder, Query(description="`desc` begins at the end of the branch.")
+    ] = "asc",
+) -> schemas.MessagePage:
+    """A branch of the conversation, the oldest message first."""
+    page = await use.history.messages(
+        caller,
+        ConversationId(id),
+        limit=limit,
+        cursor=cursor,
+        leaf=None if leaf is None else MessageId(leaf),
+        order=order,
+    )
+    items = [schemas.message_of(found) for found in page.items]
+    return schemas.MessagePage(items=items, next_cursor=page.next_cursor)
+
+
+@router.delete("/{id}/messages", status_code=204, responses=documented(404, 422, 503))
+async def clear(id: PathId, use: Use, caller: Caller) -> None:
+    """Delete the messages, keep the conversation and its settings."""
+    await use.history.clear(caller, ConversationId(id))
+
+
+@router.get(
+    "/{id}/stream",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "A snapshot, then everything that happens, for as long as you like.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        **documented(404, 422, 503),
+    },
+)
+async def watch(id: PathId, use: Use, caller: Caller) -> Response:
+    """Follow the whole conversation, whoever writes in it: one connection for a page."""
+    sights = await use.watch.open(caller, ConversationId(id), idle_seconds=use.heartbeat_seconds)
+    return EventStream(conversation_frames(sights))
+
+
+async def _detail(use: Use, caller: Caller, id: ConversationId) -> schemas.ConversationDetail:
+    found = await use.history.get(caller, id)
+    return schemas.conversation_detail(found, await use.history.live(caller, id))
+
+
+def _changes(body: schemas.ConversationChange) -> dict[str, Any]:
+    changes = {name: getattr(body, name) for name in body.model_fields_set}
+    if "params" in changes:
+        changes["params"] = body.params.to_domain() if body.params else Params()
+    # What is not nullable is unset by its empty value.
+    if "metadata" in changes:
+        changes["metadata"] = body.metadata or {}
+    if "archived" in changes:
+        changes["archived"] = bool(body.archived)
+    return changes

@@ -1,0 +1,44 @@
+"""What every request gets: an id, and headers that keep its answer out of caches."""
+
+import re
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from llmchat.ids import new_id
+
+_GIVEN_ID = re.compile(r"[0-9A-Za-z_.:-]{1,128}")
+_USER_DATA = ("/api/", "/v1/")
+
+
+class RequestContext:
+    """ASGI middleware: gives the request an id, the caller's own if it is a decent one, puts it
+    into the log lines and the answer, and marks answers that carry user data as private."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(Headers(scope=scope))
+        scope.setdefault("state", {})["request_id"] = request_id
+        private = scope["path"].startswith(_USER_DATA)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                if private:
+                    headers.setdefault("Cache-Control", "private, no-store")
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._app(scope, receive, send_with_headers)
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if _GIVEN_ID.fullmatch(given) else new_id("req")

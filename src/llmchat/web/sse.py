@@ -1,0 +1,138 @@
+"""From events to server-sent event frames; the only importer of sse_starlette."""
+
+import random
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from sse_starlette import EventSourceResponse
+
+from llmchat.chat.feed import (
+    ConversationChanged,
+    ConversationDeleted,
+    GenerationStarted,
+    MessageAdded,
+)
+from llmchat.chat.watching import GenerationEvents, Idle, Sight, Snapshot
+from llmchat.events import Delta, Entry, Failed, Finished, Reset, Started, ToolCall, name_of
+from llmchat.web.schemas import conversation_of, message_of, usage_of
+
+_RETRY = b"retry: 1000\n\n"
+_HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
+# A batch behind a cursor is different for every reader; only what many get at once is remembered.
+_REMEMBERED_CHARS = 2048
+_HINT_MILLISECONDS = (500, 3000)
+
+
+class EventStream(EventSourceResponse):
+    """An answer that goes on. Heartbeats and the end at shutdown are in the frames already."""
+
+    def __init__(self, frames: AsyncGenerator[bytes, None]) -> None:
+        super().__init__(frames, ping=0, headers={"Cache-Control": "no-store"})
+
+
+async def generation_frames(
+    batches: AsyncGenerator[Sequence[Entry], None],
+) -> AsyncGenerator[bytes, None]:
+    """One generation: `id` is the offset to come back with."""
+    yield _RETRY
+    ended = False
+    async with aclosing(batches):
+        async for entries in batches:
+            if not entries:
+                yield _HEARTBEAT
+                continue
+            yield b"".join([_frame(entry) for entry in entries])
+            ended = isinstance(entries[-1].event, Finished | Failed)
+    if not ended:
+        yield _reconnect_hint()
+
+
+async def conversation_frames(
+    sights: AsyncGenerator[Sight, None],
+) -> AsyncGenerator[bytes, None]:
+    """A whole conversation: no ids, for whoever comes back begins with a new snapshot."""
+    yield _RETRY
+    async with aclosing(sights):
+        async for sight in sights:
+            yield _sight(sight)
+            if isinstance(sight, ConversationDeleted):
+                return
+    yield _reconnect_hint()
+
+
+def _sight(sight: Sight) -> bytes:
+    match sight:
+        case Idle():
+            return _HEARTBEAT
+        case Snapshot(conversation, generations):
+            shape = conversation_of(conversation).model_dump(mode="json")
+            return _event("snapshot", {"conversation": shape, "generations": generations})
+        case GenerationEvents(id, entries):
+            return b"".join(
+                [_event(name_of(e.event), {"generation_id": id, **_data(e)}) for e in entries]
+            )
+        case MessageAdded(message):
+            return _event("message", message_of(message).model_dump(mode="json"))
+        case ConversationChanged(conversation):
+            return _event("conversation", conversation_of(conversation).model_dump(mode="json"))
+        case ConversationDeleted():
+            return _event("conversation", {"deleted": True})
+        case GenerationStarted():
+            return b""
+
+
+def _frame(entry: Entry) -> bytes:
+    event = entry.event
+    if isinstance(event, Delta) and len(event.text) > _REMEMBERED_CHARS:
+        return _encode(entry)
+    return _remembered(entry)
+
+
+def _encode(entry: Entry) -> bytes:
+    return b"id: %d\n%b" % (entry.last, _event(name_of(entry.event), _data(entry)))
+
+
+_remembered = lru_cache(maxsize=512)(_encode)
+
+
+def _event(name: str, data: Any) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), orjson.dumps(data))
+
+
+def _data(entry: Entry) -> dict[str, Any]:
+    return {"offset": (entry.first, entry.last), **_members(entry.event)}
+
+
+def _members(event: Any) -> dict[str, Any]:
+    match event:
+        case Delta(text, channel):
+            return {"channel": channel, "text": text}
+        case Started(generation_id, message_id, model, attempt):
+            return {
+                "generation_id": generation_id,
+                "message_id": message_id,
+                "model": model,
+                "attempt": attempt,
+            }
+        case ToolCall(index, id, name, arguments):
+            return {"index": index, "id": id, "name": name, "arguments": arguments}
+        case Reset(attempt, reason, text):
+            return {"attempt": attempt, "reason": reason, "text": text}
+        case Finished(status, finish_reason, usage):
+            return {"status": status, "finish_reason": finish_reason, "usage": _usage(usage)}
+        case Failed(status, problem, usage):
+            return {"status": status, "problem": problem.as_json(), "usage": _usage(usage)}
+    raise TypeError(f"{type(event).__name__} is no event")
+
+
+def _usage(usage: Any) -> Any:
+    shape = usage_of(usage)
+    return None if shape is None else shape.model_dump()
+
+
+def _reconnect_hint() -> bytes:
+    # Spread out, so that a server that comes back is not met by all of them at once.
+    return b"retry: %d\n\n" % random.randint(*_HINT_MILLISECONDS)  # noqa: S311

@@ -1,0 +1,106 @@
+"""The programs that tests drive as real processes: where they are and how to get them."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+APT_SECONDS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One program; `names` are looked for in this order, on the PATH or as a path."""
+
+    names: tuple[str, ...]
+    debian_package: str
+    by_hand: str
+
+    def find(self) -> Path | None:
+        """Say where it is, if it is anywhere."""
+        # Debian keeps servers in /usr/sbin, which a plain user's PATH leaves out.
+        search_path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
+        found = (shutil.which(name, path=search_path) for name in self.names)
+        return next((Path(path) for path in found if path), None)
+
+    @property
+    def how_to_get(self) -> str:
+        """Say what to do about a program that is missing."""
+        return (
+            f"{self.names[0]} is missing: apt-get install {self.debian_package}, or {self.by_hand}"
+        )
+
+
+PROGRAMS = {
+    "chromium": Program(
+        names=(
+            "chromium",
+            "chromium-browser",
+            "google-chrome",
+            "/Applications/Chromium.app/Contents/MacOS/Chromium",
+            "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+        ),
+        debian_package="chromium",
+        by_hand="install any Chromium or Chrome",
+    ),
+}
+
+
+def missing() -> list[Program]:
+    """List the programs that are nowhere on this machine."""
+    return [program for program in PROGRAMS.values() if program.find() is None]
+
+
+def none_may_be_missing() -> bool:
+    """Say whether this is a machine that has to run every test, as CI does."""
+    return os.environ.get("CI", "").lower() in {"1", "true"}
+
+
+def can_install() -> bool:
+    """Say whether this is Debian, as root: elsewhere a package's name may mean another thing."""
+    try:
+        system = platform.freedesktop_os_release()["ID"]
+    except OSError:
+        return False
+    return system == "debian" and os.geteuid() == 0
+
+
+def install(programs: list[Program]) -> None:
+    """Install Debian's packages; what could not be installed is missing as before."""
+    packages = [program.debian_package for program in programs]
+    print("Installing for the tests:", *packages, flush=True)
+    try:
+        # A mirror that cannot be reached need not matter: the lists on the disk may be new enough.
+        apt_get("update", check=False)
+        apt_get("install", "--yes", "--no-install-recommends", *packages, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        print(error, file=sys.stderr)
+
+
+def apt_get(*arguments: str, check: bool) -> None:
+    """Run it where nobody can answer a question."""
+    subprocess.run(
+        ["apt-get", "-qq", *arguments],
+        env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        timeout=APT_SECONDS,
+        check=check,
+    )
+
+
+def main() -> int:
+    """Get what is missing where that is possible, and name what stays missing."""
+    if (wanted := missing()) and can_install():
+        install(wanted)
+    still_missing = missing()
+    for program in still_missing:
+        print(program.how_to_get, file=sys.stderr)
+    return 1 if still_missing and none_may_be_missing() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

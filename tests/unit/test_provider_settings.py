@@ -1,0 +1,231 @@
+"""Which providers there are, where they were found, and what their settings may be."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from llmchat.config.provider import KEYS_OF_A_TABLE, ProviderSettings
+from llmchat.settings import Settings
+from tests.unit.workplace import Workplace
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Workplace:
+    return Workplace(tmp_path)
+
+
+DEMO = ProviderSettings(kind="demo", source="built in")
+LOCAL = ProviderSettings(
+    base_url="http://127.0.0.1:8080/v1", source="looked for on localhost:8080", optional=True
+)
+OLLAMA = ProviderSettings(
+    base_url="http://127.0.0.1:11434/v1", source="looked for on localhost:11434", optional=True
+)
+
+
+class TestFound:
+    def test_nothing_asked_for(self, place: Workplace) -> None:
+        settings = place.load()
+        assert settings.resolved_providers() == {"local": LOCAL, "ollama": OLLAMA, "demo": DEMO}
+        assert settings.providers == {}
+
+    def test_nothing_looked_for(self, place: Workplace) -> None:
+        assert place.load({"LLMCHAT_DISCOVER": "0"}).resolved_providers() == {"demo": DEMO}
+
+    def test_demo_comes_last(self, place: Workplace) -> None:
+        place.write("llmchat.toml", "[providers.groq]")
+        assert list(place.load().resolved_providers()) == ["groq", "local", "ollama", "demo"]
+
+    @pytest.mark.parametrize(
+        ("variable", "name", "base_url"),
+        [
+            ("OPENAI_API_KEY", "openai", "https://api.openai.com/v1"),
+            ("ANTHROPIC_API_KEY", "anthropic", "https://api.anthropic.com/v1"),
+            (
+                "GEMINI_API_KEY",
+                "gemini",
+                "https://generativelanguage.googleapis.com/v1beta/openai",
+            ),
+            ("MISTRAL_API_KEY", "mistral", "https://api.mistral.ai/v1"),
+            ("DEEPSEEK_API_KEY", "deepseek", "https://api.deepseek.com/v1"),
+            ("GROQ_API_KEY", "groq", "https://api.groq.com/openai/v1"),
+            ("TOGETHER_API_KEY", "together", "https://api.together.xyz/v1"),
+            ("OPENROUTER_API_KEY", "openrouter", "https://openrouter.ai/api/v1"),
+            ("AIMLAPI_API", "aimlapi", "https://api.aimlapi.com/v1"),
+            ("AIMLAPI_API_KEY", "aimlapi", "https://api.aimlapi.com/v1"),
+        ],
+    )
+    def test_a_key_switches_a_provider_on(
+        self, place: Workplace, variable: str, name: str, base_url: str
+    ) -> None:
+        assert place.load({variable: "sk-1"}).providers == {
+            name: ProviderSettings(
+                kind="openai", base_url=base_url, api_key=SecretStr("sk-1"), source=variable
+            )
+        }
+
+    def test_openai_is_where_its_url_says(self, place: Workplace) -> None:
+        environ = {"OPENAI_BASE_URL": "http://proxy:4000/"}
+        alone = place.load(environ).providers["openai"]
+        assert (alone.base_url, alone.api_key) == ("http://proxy:4000", None)
+        assert alone.source == "OPENAI_BASE_URL"
+        both = place.load(environ | {"OPENAI_API_KEY": "sk-1"}).providers["openai"]
+        assert (both.base_url, both.api_key) == ("http://proxy:4000", SecretStr("sk-1"))
+        assert both.source == "OPENAI_BASE_URL and OPENAI_API_KEY"
+
+    def test_ollama_is_where_it_is_said_to_be(self, place: Workplace) -> None:
+        environ = {"OLLAMA_HOST": "0.0.0.0:11500"}
+        found = place.load(environ).resolved_providers()["ollama"]
+        assert found == ProviderSettings(
+            base_url="http://127.0.0.1:11500/v1", source="OLLAMA_HOST", optional=False
+        )
+        environ["OLLAMA_BASE_URL"] = "http://gpu:11434"
+        assert place.load(environ).providers["ollama"].base_url == "http://gpu:11434/v1"
+
+    def test_a_server_is_where_it_is_said_to_be(self, place: Workplace) -> None:
+        environ = {"LLM_SERVER_URL": "http://gpu:8000", "LLM_API_KEY": "sk-1"}
+        assert place.load(environ).resolved_providers()["local"] == ProviderSettings(
+            base_url="http://gpu:8000/v1",
+            api_key=SecretStr("sk-1"),
+            source="LLM_SERVER_URL and LLM_API_KEY",
+        )
+
+    def test_a_server_that_is_only_looked_for_gets_no_key(self, place: Workplace) -> None:
+        assert place.load({"LLM_API_KEY": "sk-1"}).resolved_providers()["local"] == LOCAL
+
+    @pytest.mark.parametrize("name", ["OPENAI_BASE_URL", "LLM_SERVER_URL", "OLLAMA_HOST"])
+    def test_a_bad_url_is_refused_without_its_credentials(
+        self, place: Workplace, name: str
+    ) -> None:
+        problem = place.problem({name: "http://me:hush@example.com/v1"})
+        assert problem.startswith(f"{name} in the environment: expected a URL such as http")
+        assert "without user name and password" in problem
+        assert "hush" not in problem
+
+
+class TestTable:
+    def test_any_number_of_any_name(self, place: Workplace) -> None:
+        place.write(
+            "llmchat.toml",
+            """
+            [providers.fast_1]
+            kind = "openai"
+            base_url = "https://fast.example.com/v1/"
+            api_key = "sk-1"
+            headers = { X-Client-ID = "llmchat" }
+            models = ["small", "large"]
+
+            [providers.2nd-demo]
+            kind = "demo"
+            """,
+        )
+        assert place.load().providers == {
+            "fast_1": ProviderSettings(
+                base_url="https://fast.example.com/v1",
+                api_key=SecretStr("sk-1"),
+                headers={"X-Client-ID": "llmchat"},
+                models=("small", "large"),
+                source="llmchat.toml",
+            ),
+            "2nd-demo": ProviderSettings(kind="demo", source="llmchat.toml"),
+        }
+
+    def test_one_of_several_urls(self, place: Workplace) -> None:
+        place.write("llmchat.toml", "[providers.groq]\nbase_urls = ['http://a']")
+        assert place.load().providers["groq"].base_url == "http://a"
+
+    def test_adds_to_what_the_environment_says_which_wins(self, place: Workplace) -> None:
+        place.write(
+            "llmchat.toml",
+            "[providers.openai]\napi_key = 'sk-1'\nmodels = ['a']\nbase_url = 'http://a'\n"
+            "[providers.groq]\nmodels = ['b']",
+        )
+        providers = place.load({"OPENAI_API_KEY": "sk-2", "GROQ_API_KEY": "sk-3"}).providers
+        assert providers["openai"] == ProviderSettings(
+            base_url="http://a", api_key=SecretStr("sk-2"), models=("a",), source="OPENAI_API_KEY"
+        )
+        assert providers["groq"].base_url == "https://api.groq.com/openai/v1"
+        assert providers["groq"].models == ("b",)
+
+    def test_replaces_one_that_is_looked_for(self, place: Workplace) -> None:
+        place.write("llmchat.toml", "[providers.ollama]\nmodels = ['llama3']")
+        found = place.load().resolved_providers()["ollama"]
+        assert found.base_url == OLLAMA.base_url
+        assert not found.optional
+        assert found.source == "llmchat.toml"
+
+    @pytest.mark.parametrize("kind", ["ollama", "anthropic", "websocket", "gguf"])
+    def test_of_a_later_version_says_so_and_no_more(self, place: Workplace, kind: str) -> None:
+        place.write("llmchat.toml", f"[providers.x]\nkind = '{kind}'\nurls = ['wss://x']")
+        assert place.problem() == (
+            f'providers.x in llmchat.toml: kind "{kind}" is not available in this version yet;'
+            ' use "openai" or "demo", or take the table out.'
+        )
+
+    @pytest.mark.parametrize(
+        ("table", "problem"),
+        [
+            ("[providers.x]", "providers.x in llmchat.toml: base_url is missing"),
+            ("[providers.x]\nkind = 'opnai'\nbase_url = 'http://x'",
+             "providers.x.kind in llmchat.toml: expected 'openai' or 'demo'."),
+            ("[providers.x]\nbase_urls = ['http://a', 'http://b']",
+             "providers.x in llmchat.toml: base_urls takes one URL: several are not available"),
+            ("[providers.x]\nbase_urls = 'http://a'",
+             "providers.x in llmchat.toml: base_urls takes one URL"),
+            ("[providers.groq]\nbase_urls = ['http://a']\nbase_url = 'http://a'",
+             "providers.groq in llmchat.toml: base_url and base_urls are both set"),
+            ("[providers.x]\nbase_url = 'x'",
+             "providers.x.base_url in llmchat.toml: expected a URL such as http"),
+            ("[providers.x]\nbase_url = 1",
+             "providers.x.base_url in llmchat.toml: expected a valid string"),
+            ("[providers.X]\nbase_url = 'http://x'",
+             "providers.X in llmchat.toml: expected a provider name"),
+            ("[providers.'a/b']\nbase_url = 'http://x'",
+             "providers.a/b in llmchat.toml: expected a provider name"),
+            ("[providers.-x]\nbase_url = 'http://x'",
+             "providers.-x in llmchat.toml: expected a provider name"),
+            ("[providers.route]\nbase_url = 'http://x'",
+             'providers.route in llmchat.toml: "route" is kept for routes'),
+            ("[providers.demo]\nbase_url = 'http://x'",
+             'providers in llmchat.toml: "demo" is kept for the demo models'),
+            ("[providers.groq]\napi_key = 'two\\nlines'".replace("'", '"'),
+             "providers.groq.api_key in llmchat.toml: expected one key of plain characters"),
+            ("[providers.groq]\nheaders = { 'X Y' = 'z' }",
+             "providers.groq.headers in llmchat.toml: expected header names"),
+            ("[providers.groq]\nheaders = { X = 'é' }",
+             "providers.groq.headers in llmchat.toml: expected header names"),
+            ("[providers.groq]\nheaders = { X = 1 }",
+             "providers.groq.headers.X in llmchat.toml: expected a valid string"),
+            ("[providers.groq]\nmodels = ['']",
+             "providers.groq.models.0 in llmchat.toml: String should have at least 1 character"),
+        ],
+    )  # fmt: skip
+    def test_that_is_wrong_is_refused(self, place: Workplace, table: str, problem: str) -> None:
+        place.write("llmchat.toml", table)
+        assert place.problem().startswith(problem)
+
+    @pytest.mark.parametrize("key", ["sk-1 sk-2", "sk-1\tx", "sk-é"])
+    def test_a_key_from_the_environment_is_checked_too(self, place: Workplace, key: str) -> None:
+        problem = place.problem({"OPENAI_API_KEY": key})
+        assert problem.startswith("OPENAI_API_KEY in the environment: expected one key")
+
+
+class TestProviderSettings:
+    def test_can_be_given_directly(self) -> None:
+        mine = ProviderSettings(base_url="http://127.0.0.1:1/v1", source="test")
+        assert Settings(providers={"openai": mine}).providers == {"openai": mine}
+
+    def test_cannot_be_changed_later(self) -> None:
+        with pytest.raises(ValidationError, match="frozen"):
+            LOCAL.optional = False  # type: ignore[misc]
+
+    def test_does_not_show_a_key_that_is_wrong(self) -> None:
+        with pytest.raises(ValidationError) as caught:
+            ProviderSettings.model_validate({"base_url": "http://x", "api_key": ["sk-1"]})
+        assert "sk-1" not in str(caught.value)
+
+    def test_the_keys_of_a_table_are_fields(self) -> None:
+        fields = ProviderSettings.model_fields.keys()
+        assert set(KEYS_OF_A_TABLE) - fields == {"base_urls", "api_key_file"}
+        assert fields - set(KEYS_OF_A_TABLE) == {"source", "optional"}
