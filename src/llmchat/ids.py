@@ -16,9 +16,6 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _TIME_DIGITS = 9
 _RANDOM_DIGITS = 14
 
-_lock = threading.Lock()
-_last_tick = 0
-
 
 def new_id(prefix: str) -> str:
     """An id like `gen_0Q3kd…`: 23 base-62 digits, later ones sort after earlier ones.
@@ -26,14 +23,23 @@ def new_id(prefix: str) -> str:
     The front is microseconds since the epoch, never repeated and never going back within a process;
     the rest is 83 bits from the system's random source, so an id cannot be guessed.
     """
-    return f"{prefix}_{_digits(_tick(), _TIME_DIGITS)}{_random()}"
+    return f"{prefix}_{_digits(_ticks.next(), _TIME_DIGITS)}{_random()}"
 
 
-def _tick() -> int:
-    global _last_tick
-    with _lock:
-        _last_tick = max(_last_tick + 1, time.time_ns() // 1000)
-        return _last_tick
+class _Ticks:
+    """Microseconds of the wall clock, made to go forward only."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def next(self) -> int:
+        with self._lock:
+            self._last = max(self._last + 1, time.time_ns() // 1000)
+            return self._last
+
+
+_ticks = _Ticks()
 
 
 def _digits(number: int, width: int) -> str:

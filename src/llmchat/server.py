@@ -66,7 +66,7 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def _announce(self, on_ready: Callable[[str], None]) -> None:
-        while not self.started:
+        while not self.started:  # noqa: ASYNC110 - uvicorn has a flag, and no event
             await asyncio.sleep(0.01)
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")

@@ -81,7 +81,8 @@ class Flow:
             async with aclosing(stream) as events:
                 async for event in events:
                     if isinstance(event, Finished):
-                        return self.end(event)
+                        self.end(event)
+                        return
                     self._take(event)
                     if self._inbox.full:
                         await self._inbox.room()

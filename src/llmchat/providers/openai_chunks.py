@@ -138,8 +138,9 @@ def _lenient(data: bytes) -> Any:
     try:
         return json.loads(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
+        begin = shown(data[:80].decode("utf-8", "replace"))
         raise UpstreamMalformed(
-            f"The model's server sent an event that is not JSON: {shown(data[:80].decode('utf-8', 'replace'))}"
+            f"The model's server sent an event that is not JSON: {begin}"
         ) from None
 
 

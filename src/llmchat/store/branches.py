@@ -40,7 +40,10 @@ async def path(
 
 async def with_siblings(session: AsyncSession, rows: Sequence[MessageRow]) -> list[Message]:
     """As domain objects, each naming all children of its parent, itself included, oldest first."""
-    return [row.to_domain(siblings) for row, siblings in zip(rows, await _siblings(session, rows))]
+    return [
+        row.to_domain(siblings)
+        for row, siblings in zip(rows, await _siblings(session, rows), strict=True)
+    ]
 
 
 async def _siblings(session: AsyncSession, rows: Sequence[MessageRow]) -> list[list[str]]:

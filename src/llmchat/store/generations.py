@@ -60,7 +60,7 @@ class SqlGenerationStore:
             .returning(col(GenerationRow.id), col(GenerationRow.stop_requested))
         )
         async with self._database.write() as session:
-            held = {id_: stop for id_, stop in await session.execute(renewal)}
+            held = dict((await session.execute(renewal)).tuples().all())
         return {id_: _lease(held.get(id_)) for id_ in ids}
 
     async def request_stop(self, id: GenerationId) -> None:

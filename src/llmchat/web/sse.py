@@ -10,12 +10,14 @@ import orjson
 from sse_starlette import EventSourceResponse
 
 from llmchat.chat.feed import (
+    Announcement,
     ConversationChanged,
     ConversationDeleted,
     GenerationStarted,
     MessageAdded,
 )
 from llmchat.chat.watching import GenerationEvents, Idle, Sight, Snapshot
+from llmchat.domain import Conversation
 from llmchat.events import Delta, Entry, Failed, Finished, Reset, Started, ToolCall, name_of
 from llmchat.web.schemas import conversation_of, message_of, usage_of
 
@@ -65,23 +67,33 @@ async def conversation_frames(
 
 def _sight(sight: Sight) -> bytes:
     match sight:
-        case Idle():
-            return _HEARTBEAT
         case Snapshot(conversation, generations):
-            shape = conversation_of(conversation).model_dump(mode="json")
-            return _event("snapshot", {"conversation": shape, "generations": generations})
+            data = {"conversation": _conversation(conversation), "generations": generations}
+            return _event("snapshot", data)
         case GenerationEvents(id, entries):
             return b"".join(
                 [_event(name_of(e.event), {"generation_id": id, **_data(e)}) for e in entries]
             )
+        case Idle():
+            return _HEARTBEAT
+        case _:
+            return _announcement(sight)
+
+
+def _announcement(announcement: Announcement) -> bytes:
+    match announcement:
         case MessageAdded(message):
             return _event("message", message_of(message).model_dump(mode="json"))
         case ConversationChanged(conversation):
-            return _event("conversation", conversation_of(conversation).model_dump(mode="json"))
+            return _event("conversation", _conversation(conversation))
         case ConversationDeleted():
             return _event("conversation", {"deleted": True})
         case GenerationStarted():
-            return b""
+            return b""  # Its log begins with a frame of its own.
+
+
+def _conversation(conversation: Conversation) -> dict[str, Any]:
+    return conversation_of(conversation).model_dump(mode="json")
 
 
 def _frame(entry: Entry) -> bytes:
