@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
@@ -28,18 +29,25 @@ from bench.scenarios import (
     s7_memory,
 )
 
-Scenario = Callable[[Field], Awaitable[Outcome]]
-SCENARIOS: dict[str, Scenario] = {
-    "S1": s1_cost.run,
-    "S3": s3_first_token.run,
-    "S4": s4_replay.run,
-    "S5": s5_fanout.run,
-    "S6": s6_growth.run,
-    "S7": s7_memory.run,
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One of S1 to S7, and how long it may take; each is stopped so that the others have theirs."""
+
+    run: Callable[[Field, Outcome], Awaitable[None]]
+    seconds: float
+    quick_seconds: float
+
+
+SCENARIOS = {
+    "S1": Scenario(s1_cost.run, 600, 34),
+    "S3": Scenario(s3_first_token.run, 300, 14),
+    "S4": Scenario(s4_replay.run, 300, 10),
+    "S5": Scenario(s5_fanout.run, 300, 20),
+    "S6": Scenario(s6_growth.run, 1500, 24),
+    "S7": Scenario(s7_memory.run, 1000, 28),
 }
 LEFT_OUT_OF_QUICK = {"S5"}
-QUICK_SECONDS = 114.0
-FULL_SECONDS = 3600.0
 
 
 def arguments() -> argparse.Namespace:
@@ -66,11 +74,17 @@ async def measure(names: list[str], field: Field, found: report.Report) -> None:
     """Runs the scenarios one after the other; a broken one does not take the others with it."""
     for name in names:
         print(f"{name} …", file=sys.stderr, flush=True)
+        outcome = found.outcomes[name] = Outcome()
+        scenario = SCENARIOS[name]
+        seconds = field.choose(scenario.seconds, scenario.quick_seconds)
+        limit = asyncio.timeout(seconds)
         try:
-            found.outcomes[name] = await SCENARIOS[name](field)
+            async with limit:
+                await scenario.run(field, outcome)
         except FAULTS as fault:
-            row = failure(name, "the whole scenario", None, [f"{type(fault).__name__} {fault}"])
-            found.outcomes[name] = Outcome([row])
+            late = f"not done in {seconds:g} s"
+            error = late if limit.expired() else f"{type(fault).__name__} {fault}"
+            outcome.rows.append(failure(name, "the rest", None, [error]))
 
 
 async def bench(options: argparse.Namespace, found: report.Report) -> None:
@@ -79,18 +93,11 @@ async def bench(options: argparse.Namespace, found: report.Report) -> None:
     more_descriptors()
     os.sched_setaffinity(0, {cores.client})
     gc.disable()  # a collection would show as a gap in every stream
-    limit_seconds = QUICK_SECONDS if options.quick else FULL_SECONDS
-    names = chosen(options)
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         mock = await start_mock(cores, Path(scratch))
         field = Field(options.quick, found.rounds, cores, mock, Path(scratch))
         try:
-            async with asyncio.timeout(limit_seconds):
-                await measure(names, field, found)
-        except TimeoutError:
-            for name in names:
-                row = failure(name, "the whole scenario", None, ["no time was left for it"])
-                found.outcomes.setdefault(name, Outcome([row]))
+            await measure(chosen(options), field, found)
         finally:
             mock.kill()
 

@@ -26,6 +26,7 @@ INHERITED = ("PATH", "HOME", "LANG")
 ROOT = Path(__file__).parents[1]
 READY_SECONDS = 20.0
 POLL_SECONDS = 0.02
+LAST_WORDS = 30
 
 
 class ProcessError(Exception):
@@ -84,7 +85,8 @@ class Process:
         return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in self.pids())
 
     def printed(self) -> str:
-        return self.log.read_text(errors="replace")[-2000:]
+        """The last words of its output, in one line."""
+        return " ".join(self.log.read_text(errors="replace").split()[-LAST_WORDS:])
 
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -16,6 +16,8 @@ from bench.tokens import Sequence, TokenError
 
 CONNECT_SECONDS = 20.0
 NEVER = sys.maxsize
+SHOWN_BYTES = 200
+"""As much of a failed stream's end as an error quotes."""
 
 
 class ReadError(Exception):
@@ -73,6 +75,7 @@ class Reader(asyncio.Protocol):
         self.error: Exception | None = None
         self.asked_ns = 0
         self.ended = asyncio.get_running_loop().create_future()
+        self._last_body = b""
         self._milestone = NEVER
         self._at_milestone = self.ended
 
@@ -84,7 +87,7 @@ class Reader(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserCallbackError as failed:
+        except httptools.HttpParserError as failed:
             self._finish(cast(Exception, failed.__context__ or failed))
 
     def on_headers_complete(self) -> None:
@@ -92,12 +95,14 @@ class Reader(asyncio.Protocol):
             raise ReadError(f"status {self._parser.get_status_code()}")
 
     def on_body(self, body: bytes) -> None:
+        self._last_body = body
         self.frames.feed(body)
         if self.sequence.count >= self._milestone:
             self._pass_milestone()
 
     def on_message_complete(self) -> None:
-        self._finish(None if self.frames.complete else ReadError("ended without completing"))
+        last = self._last_body[-SHOWN_BYTES:].decode(errors="replace")
+        self._finish(None if self.frames.complete else ReadError(f"ended incomplete: {last}"))
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self._finish(ReadError(f"connection lost after {self.sequence.count} tokens"))

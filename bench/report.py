@@ -14,7 +14,13 @@ BEGIN = "<!-- bench:begin -->"
 END = "<!-- bench:end -->"
 HEADER = ("", "what", "value", "goal", "", "ours : theirs")
 VERDICT = 4
-COLOURS = {Verdict.MET: 32, Verdict.TOLERATED: 33, Verdict.MISSED: 31, Verdict.FAILED: 31}
+COLOURS = {
+    Verdict.MET: 32,
+    Verdict.TOLERATED: 33,
+    Verdict.MISSED: 31,
+    Verdict.FAILED: 31,
+    Verdict.DISTURBED: 35,
+}
 
 
 @dataclass(slots=True)
@@ -56,7 +62,7 @@ def terminal(rows: Sequence[Row]) -> str:
         if sys.stdout.isatty() and row.verdict in COLOURS:
             cells[VERDICT] = f"\033[{COLOURS[row.verdict]}m{cells[VERDICT]}\033[0m"
         text.append("  ".join(cells).rstrip())
-        text.extend(f"    {note}" for note in (*row.notes, row.error) if note)
+        text.extend(f"    {note}" for note in row.remarks)
     return "\n".join(text)
 
 
@@ -69,7 +75,7 @@ def markdown(report: Report) -> str:
     ]
     for row in report.rows:
         cells = list(_cells(row))
-        cells[-1] += "".join(f"<br>{note}" for note in (*row.notes, row.error) if note)
+        cells[-1] += "".join(f"<br>{note}" for note in row.remarks)
         text.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     text += [
         "",
@@ -93,6 +99,7 @@ def as_json(report: Report) -> str:
             "unit": row.unit,
             "verdict": row.verdict,
             "notes": row.notes,
+            "warnings": row.warnings,
             "error": row.error,
         }
         for row in report.rows

@@ -24,6 +24,8 @@ class Verdict(StrEnum):
     MET = "met"
     TOLERATED = "tolerated"
     MISSED = "missed"
+    DISTURBED = "disturbed"
+    """Measured, but under conditions that would make the judgement worth nothing."""
     FAILED = "failed"
     SHOWN = "shown"
     """Has no goal; it is there to be read."""
@@ -56,7 +58,13 @@ class Row:
     measured: str = ""
     """What the value was made of."""
     notes: Notes = ()
+    warnings: Notes = ()
     error: str = ""
+
+    @property
+    def remarks(self) -> Notes:
+        """All that is to be read below the line."""
+        return (*self.notes, *self.warnings, *filter(None, (self.error,)))
 
     @property
     def verdict(self) -> Verdict:
@@ -64,6 +72,8 @@ class Row:
             return Verdict.FAILED
         if self.goal is None or self.value is None:
             return Verdict.SHOWN
+        if self.warnings:
+            return Verdict.DISTURBED
         return self.goal.judge(self.value)
 
 
@@ -90,7 +100,7 @@ class Trials(Generic[T]):
 class Outcome:
     """A scenario's rows, and the figures of every round behind them."""
 
-    rows: list[Row]
+    rows: list[Row] = field(default_factory=list)
     data: dict[str, object] = field(default_factory=dict)
 
 
@@ -106,13 +116,15 @@ def compared(
     goal: Goal | None,
     figures: tuple[float, float],
     unit: str,
+    *,
     notes: Notes = (),
+    warnings: Notes = (),
 ) -> Row:
     """A figure as a multiple of what it is held against."""
     ours, theirs = figures
     measured = f"{with_unit(ours, unit)} : {with_unit(theirs, unit)}"
     ratio = ours / theirs if theirs > 0 else None
-    return Row(scenario, what, ratio, goal=goal, measured=measured, notes=notes)
+    return Row(scenario, what, ratio, goal=goal, measured=measured, notes=notes, warnings=warnings)
 
 
 def failure(

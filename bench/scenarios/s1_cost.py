@@ -6,10 +6,11 @@ from dataclasses import asdict
 from functools import partial
 
 from bench.field import Field, Server
-from bench.load import Window, cost, gap, paced, warnings
+from bench.load import paced
 from bench.results import Goal, Outcome, Row, Trials, compared, failure
 from bench.script import Script
 from bench.sides import LLMCHAT_SIDE, RELAY, node
+from bench.window import Window, cost, gap, warnings
 
 STREAMS = 100
 SCRIPT = Script(rate=30)
@@ -19,18 +20,18 @@ AGAINST = {
 }
 
 
-async def run(field: Field) -> Outcome:
+async def run(field: Field, outcome: Outcome) -> None:
     async with field.serving(RELAY, LLMCHAT_SIDE, node()) as servers:
         trials = await rounds(field, servers)
     ours = trials["llmchat"]
-    rows: list[Row] = []
     for name, (what, goal) in AGAINST.items():
         if name in trials:
-            rows.append(_against(trials[name], ours, what, goal))
+            outcome.rows.append(_against(trials[name], ours, what, goal))
     if not ours.errors:
         gap_ms = ours.median(gap)
-        rows.append(Row("S1", "gap between tokens over the pace, p99", gap_ms, "ms"))
-    return Outcome(rows, {name: [asdict(w) for w in trial.good] for name, trial in trials.items()})
+        outcome.rows.append(Row("S1", "gap between tokens over the pace, p99", gap_ms, "ms"))
+    for name, trial in trials.items():
+        outcome.data[name] = [asdict(measured) for measured in trial.good]
 
 
 async def rounds(field: Field, servers: list[Server]) -> dict[str, Trials[Window]]:
@@ -48,4 +49,4 @@ def _against(theirs: Trials[Window], ours: Trials[Window], what: str, goal: Goal
     if errors := theirs.errors + ours.errors:
         return failure("S1", what, goal, errors)
     costs = ours.median(cost), theirs.median(cost)
-    return compared("S1", what, goal, costs, "µs", warnings(ours, theirs))
+    return compared("S1", what, goal, costs, "µs", warnings=warnings(ours, theirs))

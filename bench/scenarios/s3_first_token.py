@@ -20,19 +20,14 @@ BACKGROUND_STREAMS = 100
 GOAL = Goal(3.0)
 
 
-async def run(field: Field) -> Outcome:
+async def run(field: Field, outcome: Outcome) -> None:
     async with field.serving(DIRECT, RELAY, LLMCHAT_SIDE, node()) as servers:
         idle = await _idle(servers, field.choose(150, 40) * field.rounds)
+        outcome.rows.append(_row("first token, added over direct ÷ relay", idle, GOAL))
         busy = await _busy(field, servers[:3])
-    rows = [
-        *_rows("first token, added over direct ÷ relay", idle, GOAL),
-        *_rows("the same while 100 generations run", busy, None),
-    ]
-    data: dict[str, object] = {
-        "idle_ms": {name: trial.good for name, trial in idle.items()},
-        "busy_ms": {name: trial.good for name, trial in busy.items()},
-    }
-    return Outcome(rows, data)
+        outcome.rows.append(_row("the same while 100 generations run", busy, None))
+    outcome.data["idle_ms"] = {name: trial.good for name, trial in idle.items()}
+    outcome.data["busy_ms"] = {name: trial.good for name, trial in busy.items()}
 
 
 async def first_token_ms(server: Server) -> float:
@@ -70,10 +65,10 @@ async def _busy(field: Field, servers: Sequence[Server]) -> dict[str, Trials[flo
     return trials
 
 
-def _rows(what: str, trials: Mapping[str, Trials[float]], goal: Goal | None) -> list[Row]:
+def _row(what: str, trials: Mapping[str, Trials[float]], goal: Goal | None) -> Row:
     errors = [error for trial in trials.values() for error in trial.errors]
     if errors:
-        return [failure("S3", what, goal, errors)]
+        return failure("S3", what, goal, errors)
     direct_ms = statistics.median(trials["direct"].good)
     added = {
         name: statistics.median(trial.good) - direct_ms
@@ -84,4 +79,4 @@ def _rows(what: str, trials: Mapping[str, Trials[float]], goal: Goal | None) -> 
     notes: Notes = (f"direct {with_unit(direct_ms, 'ms')}",)
     if "node" in added:
         notes += (f"node adds {with_unit(added['node'], 'ms')}",)
-    return [compared("S3", what, goal, (ours, theirs), "ms", notes)]
+    return compared("S3", what, goal, (ours, theirs), "ms", notes=notes)

@@ -13,7 +13,7 @@ from bench.calls import Endpoint, call, request
 from bench.field import Field, Server
 from bench.load import END_SECONDS, finish, generations
 from bench.reader import LLMCHAT, Body, Fetch, ReadError, follow, verified
-from bench.results import FAULTS, Goal, Outcome, Row, Trials, compared, failure
+from bench.results import Goal, Outcome, Row, Trials, compared, failure
 from bench.script import Script, at_once
 from bench.serving import HOST
 from bench.sides import ASGI, LLMCHAT_SIDE
@@ -45,16 +45,10 @@ class Fetched:
     body: bytes
 
 
-async def run(field: Field) -> Outcome:
-    outcome = Outcome([])
+async def run(field: Field, outcome: Outcome) -> None:
     async with field.serving(LLMCHAT_SIDE, ASGI) as (ours, static):
-        try:
-            await _ended(field, ours, static, outcome)
-            await _live(field, ours, static, outcome)
-        except FAULTS as fault:
-            message = f"{type(fault).__name__} {fault}"
-            outcome.rows.append(failure("S4", "replay", TIME, [message]))
-    return outcome
+        await _ended(field, ours, static, outcome)
+        await _live(field, ours, static, outcome)
 
 
 async def _ended(field: Field, ours: Server, static: Server, outcome: Outcome) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from bench.calls import Endpoint, call, request
 from bench.field import Field, Server
-from bench.load import Window, cost, finish, gap, generations, warnings, window
+from bench.load import finish, generations
 from bench.process import Command
 from bench.reader import OPENAI, Dialect
 from bench.results import Goal, Outcome, Trials, compared, failure
 from bench.script import Script
 from bench.sides import ASGI, LLMCHAT_SIDE
+from bench.window import Window, cost, gap, warnings, window
 
 SCRIPT = Script(rate=5)
 COST = Goal(1.5)
@@ -38,7 +39,7 @@ class Broadcast:
     prepare = begin
 
 
-async def run(field: Field) -> Outcome:
+async def run(field: Field, outcome: Outcome) -> None:
     readers = field.choose(1000, 300)
     what = f"CPU per event and reader ÷ bare ASGI, {readers:,} readers"
     async with field.serving(Broadcast(), LLMCHAT_SIDE) as servers:
@@ -48,15 +49,16 @@ async def run(field: Field) -> Outcome:
                 await trials.run(partial(_fanout, field, server, readers))
     theirs, ours = many
     if errors := theirs.errors + ours.errors:
-        return Outcome([failure("S5", what, COST, errors)])
+        outcome.rows.append(failure("S5", what, COST, errors))
+        return
     costs = ours.median(cost), theirs.median(cost)
     gaps = ours.median(gap), theirs.median(gap)
-    notes = warnings(ours, theirs)
+    disturbed = warnings(ours, theirs)
     rows = [
-        compared("S5", what, COST, costs, "µs", notes),
-        compared("S5", "gap over the pace, p99 ÷ bare ASGI", None, gaps, "ms", notes),
+        compared("S5", what, COST, costs, "µs", warnings=disturbed),
+        compared("S5", "gap over the pace, p99 ÷ bare ASGI", None, gaps, "ms", warnings=disturbed),
     ]
-    return Outcome(rows)
+    outcome.rows.extend(rows)
 
 
 async def _fanout(field: Field, server: Server, readers: int) -> Window:

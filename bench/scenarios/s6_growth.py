@@ -8,10 +8,11 @@ from functools import partial
 
 from bench.calls import connect
 from bench.field import Field, Server
-from bench.load import Window, cost, finish, generations, paced, together, warnings, window
+from bench.load import finish, generations, paced, together
 from bench.results import Goal, Outcome, Row, Trials, compared, failure
 from bench.script import Script
 from bench.sides import LLMCHAT_SIDE, PROMPT
+from bench.window import Window, cost, warnings, window
 
 GOAL = Goal(1.15)
 PACED = Script(rate=30)
@@ -24,9 +25,9 @@ FILLERS = 4
 FILL_SECONDS = 300.0
 
 
-async def run(field: Field) -> Outcome:
-    rows = [await _generations(field), await _long(field), await _stored(field)]
-    return Outcome(rows)
+async def run(field: Field, outcome: Outcome) -> None:
+    for part in (_generations, _long, _stored):
+        outcome.rows.append(await part(field))
 
 
 async def _generations(field: Field) -> Row:
@@ -106,4 +107,4 @@ def _grown(what: str, after: Trials[Window], before: Trials[Window]) -> Row:
     if errors := before.errors + after.errors:
         return failure("S6", what, GOAL, errors)
     costs = after.median(cost), before.median(cost)
-    return compared("S6", what, GOAL, costs, "µs", warnings(after, before))
+    return compared("S6", what, GOAL, costs, "µs", warnings=warnings(after, before))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from bench.calls import EVENT_STREAM, Endpoint, call, request
 from bench.field import Field, Server
@@ -26,21 +27,23 @@ WARM_STREAMS = 20
 CONNECTED_SECONDS = 0.5
 
 
-async def run(field: Field) -> Outcome:
+async def run(field: Field, outcome: Outcome) -> None:
+    parts = (
+        ("RSS per live stream", LIVE_STREAM, partial(_live, field, LLMCHAT_SIDE)),
+        ("the same, bare relay", None, partial(_live, field, RELAY)),
+        ("RSS per reader of a silent generation", IDLE_CONNECTION, partial(_silent, field)),
+        ("RSS per idle conversation stream", IDLE_CONNECTION, partial(_idle, field)),
+    )
+    for what, goal, measure in parts:
+        outcome.rows.append(await _row(what, goal, measure))
     soak = Soak(field.choose(600.0, 20.0))
-    rows = [
-        await _row("RSS per live stream", LIVE_STREAM, _live(field, LLMCHAT_SIDE)),
-        await _row("the same, bare relay", None, _live(field, RELAY)),
-        await _row("RSS per reader of a silent generation", IDLE_CONNECTION, _silent(field)),
-        await _row("RSS per idle conversation stream", IDLE_CONNECTION, _idle(field)),
-        await _flat(field, soak),
-    ]
-    return Outcome(rows, {"soak": soak.series()})
+    outcome.rows.append(await _flat(field, soak))
+    outcome.data["soak"] = soak.series()
 
 
-async def _row(what: str, goal: Goal | None, measuring: Awaitable[float]) -> Row:
+async def _row(what: str, goal: Goal | None, measure: Callable[[], Awaitable[float]]) -> Row:
     try:
-        kib = await measuring
+        kib = await measure()
     except FAULTS as fault:
         return failure("S7", what, goal, [f"{type(fault).__name__} {fault}"], "KiB")
     return Row("S7", what, kib, "KiB", goal)

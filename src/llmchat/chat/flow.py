@@ -1,7 +1,7 @@
-"""From a provider to the log: what has piled up while one append was stored goes into the next."""
+"""From a provider to the log: what comes while one append is being stored goes into the next."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -17,14 +17,12 @@ from llmchat.errors import (
 from llmchat.events import Event, Failed, Finished, Terminal, join_deltas
 from llmchat.ids import GenerationId
 from llmchat.providers.base import ProviderEvent
-from llmchat.tasks import cancel
 from llmchat.tokenlog.base import TokenLog
 
 _log = structlog.get_logger(__name__)
 
 _MOST_TEXT_CHARS = 4 * 1024 * 1024
-# What the store has not taken yet; above it the provider, and so its server, has to wait.
-_MOST_WAITING_EVENTS = 1024
+_CANCEL_AGAIN_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +38,20 @@ class Flow:
     """The writing of one generation, from the offset `at` on, until there is an ending.
 
     The ending is not appended: whoever runs this settles first. The first ending wins, be it the
-    provider's, a clock's or a `stop`: each is only one more entry in the writer's own inbox, for a
-    cancelled task can lose its cancellation.
+    provider's, a clock's or a `stop`.
+
+    One task reads and appends in turn. While it waits for the store, the provider's bytes pile up
+    in its socket, and the next append takes them all: nothing here needs a queue or its bounds.
     """
 
     def __init__(self, log: TokenLog, id: GenerationId, *, at: int, clocks: Clocks) -> None:
         self._log = log
         self._id = id
-        self.next = at
-        self._inbox = _Inbox()
+        self._next = at
         self._watch = _Watch(clocks, self._time_out)
+        self._ending: Terminal | None = None
+        self._ended = asyncio.Event()
+        self._appending = False
         self._chars = 0
 
     @property
@@ -57,101 +59,79 @@ class Flow:
         """How long the first token took; None when there was none."""
         return self._watch.first_token_seconds
 
-    async def run(self, stream: AsyncGenerator[ProviderEvent, None]) -> Terminal:
+    async def run(self, stream: AsyncGenerator[Sequence[ProviderEvent], None]) -> Terminal:
         """Raises OffsetConflict when somebody else writes this log, StorageUnavailable when it
         cannot be written. Either way the provider's stream is closed before it returns."""
         pump = asyncio.create_task(self._pump(stream), name=f"pump {self._id}")
+        pump.add_done_callback(lambda _: self._ended.set())
         self._watch.start()
         try:
-            while events := await self._inbox.take():
-                joined = join_deltas(events)
-                await self._log.append(self._id, joined, at=self.next)
-                self.next += len(joined)
-            return self._inbox.ending()
+            await self._ended.wait()
         finally:
             self._watch.cancel()
-            await cancel(pump)
+            await self._halt(pump)
+        if not pump.cancelled():
+            pump.result()
+        if self._ending is None:
+            raise RuntimeError("the provider was cancelled by itself")
+        return self._ending
 
     def end(self, ending: Terminal) -> None:
         """Take nothing more from the provider; what it has already given is still stored."""
-        self._inbox.close(ending)
+        if self._ending is None:
+            self._ending = ending
+            self._ended.set()
 
-    async def _pump(self, stream: AsyncGenerator[ProviderEvent, None]) -> None:
+    async def _pump(self, stream: AsyncGenerator[Sequence[ProviderEvent], None]) -> None:
         try:
-            async with aclosing(stream) as events:
-                async for event in events:
-                    if isinstance(event, Finished):
-                        self.end(event)
+            async with aclosing(stream) as batches:
+                async for batch in batches:
+                    await self._append(self._text_of(batch))
+                    if isinstance(batch[-1], Finished):
+                        self.end(batch[-1])
+                    if self._ending is not None:
                         return
-                    self._take(event)
-                    if self._inbox.full:
-                        await self._inbox.room()
             error: LlmchatError = UpstreamTruncated("The provider ended without an end.")
         except ProviderError as raised:
             error = raised
+        except LlmchatError:
+            raise
         except Exception as raised:  # noqa: BLE001 - a third party's provider may raise anything
             _log.error("A provider raised what it must not", id=self._id, exc_info=raised)
             error = LlmchatError(f"The provider failed with {type(raised).__name__}.")
         self.end(Failed("failed", error.problem()))
 
-    def _take(self, event: ProviderEvent) -> None:
+    async def _append(self, events: Sequence[Event]) -> None:
+        if events:
+            self._appending = True
+            try:
+                await self._log.append(self._id, events, at=self._next)
+            finally:
+                self._appending = False
+            self._next += len(events)
+
+    def _text_of(self, batch: Sequence[ProviderEvent]) -> Sequence[Event]:
+        events = batch[:-1] if isinstance(batch[-1], Finished) else batch
+        if not events:
+            return ()
         self._watch.tick()
-        self._chars += len(getattr(event, "text", ""))
+        self._chars += sum(len(getattr(event, "text", "")) for event in events)
         if self._chars > _MOST_TEXT_CHARS:
             raise UpstreamTooLarge(
                 f"The answer grew past {_MOST_TEXT_CHARS} characters. What came is kept."
             )
-        self._inbox.put(event)
+        return events if len(events) == 1 else join_deltas(events)
+
+    async def _halt(self, pump: asyncio.Task[None]) -> None:
+        """An append is left to end by itself, or its offset would be anybody's guess; a read is
+        cancelled, and again until it works: Python 3.11 can lose a cancellation."""
+        while not pump.done():
+            if not self._appending:
+                pump.cancel()
+            await asyncio.wait([pump], timeout=_CANCEL_AGAIN_SECONDS)
 
     def _time_out(self, error: UpstreamTimeout) -> None:
         self.end(Failed("failed", error.problem()))
-
-
-class _Inbox:
-    """What the provider gave and the log has not taken; at its end stands the ending."""
-
-    def __init__(self) -> None:
-        self._events: list[Event] = []
-        self._ending: Terminal | None = None
-        self._taker: asyncio.Future[None] | None = None
-        self._giver: asyncio.Future[None] | None = None
-
-    @property
-    def full(self) -> bool:
-        return len(self._events) >= _MOST_WAITING_EVENTS
-
-    def put(self, event: Event) -> None:
-        if self._ending is None:
-            self._events.append(event)
-            _wake(self._taker)
-
-    def close(self, ending: Terminal) -> None:
-        if self._ending is None:
-            self._ending = ending
-            _wake(self._taker)
-
-    async def take(self) -> list[Event]:
-        """All there is, at least one event; none at all when the ending is next."""
-        if not self._events and self._ending is None:
-            self._taker = asyncio.get_running_loop().create_future()
-            await self._taker
-        events, self._events = self._events, []
-        _wake(self._giver)
-        return events
-
-    async def room(self) -> None:
-        self._giver = asyncio.get_running_loop().create_future()
-        await self._giver
-
-    def ending(self) -> Terminal:
-        if self._ending is None:
-            raise RuntimeError("the inbox is still open")
-        return self._ending
-
-
-def _wake(waiting: asyncio.Future[None] | None) -> None:
-    if waiting is not None and not waiting.done():
-        waiting.set_result(None)
 
 
 class _Watch:

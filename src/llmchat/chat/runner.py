@@ -145,7 +145,7 @@ class Runner:
             await running.ended.wait()
 
     async def _idle(self) -> None:
-        while self._running or self._unstored:
+        while self._running or self._unstored:  # noqa: ASYNC110 - two sets, once in a lifetime
             await asyncio.sleep(_DRAIN_LOOK_SECONDS)
 
     async def _run(self, running: _Running) -> None:

@@ -13,8 +13,9 @@ ProviderEvent = Delta | ToolCall | Finished
 class Provider(Protocol):
     """A model's server, or a wrapper around one: new behaviour is a wrapper with this shape."""
 
-    def stream(self, prompt: Prompt) -> AsyncGenerator[ProviderEvent, None]:
-        """Generate. Yields text as it comes and ends with exactly one Finished.
+    def stream(self, prompt: Prompt) -> AsyncGenerator[Sequence[ProviderEvent], None]:
+        """Generate. One yield is all that came at once, never nothing: whoever takes it slowly
+        gets few big batches. The very last event is the only Finished.
 
         Completion needs positive evidence from the server (a finish reason, or its end marker):
         without it, raises UpstreamTruncated after what did come. Raises ProviderError for all that

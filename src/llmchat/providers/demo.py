@@ -10,6 +10,7 @@ from llmchat.events import Delta, Finished, Usage
 from llmchat.providers.base import ProviderEvent
 
 _STORY_TOKENS = 300
+_BURST = 64
 _MOST_STORY_TOKENS = 200_000
 _TOKENS_PER_SECOND = 30.0
 _MOST_TOKENS_PER_SECOND = 100_000.0
@@ -21,14 +22,14 @@ class DemoProvider:
     `params.extra` takes `tokens` and `tokens_per_second` (0: as fast as possible).
     """
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[ProviderEvent, None]:
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Sequence[ProviderEvent], None]:
         tokens = list(_tokens(prompt))
         limit = prompt.params.max_tokens
         shown = tokens if limit is None else tokens[:limit]
-        async for token in _paced(shown, _rate(prompt)):
-            yield Delta(token)
+        async for batch in _paced(shown, _rate(prompt)):
+            yield [Delta(token) for token in batch]
         reason = "stop" if len(shown) == len(tokens) else "length"
-        yield Finished("complete", reason, _usage(prompt, len(shown)))
+        yield [Finished("complete", reason, _usage(prompt, len(shown)))]
 
     async def models(self) -> Sequence[Model]:
         return [Model(name, "demo", context_window=_MOST_STORY_TOKENS) for name in _MODELS]
@@ -75,16 +76,20 @@ def _words(text: str) -> Iterator[str]:
         yield text[start:]
 
 
-async def _paced(tokens: Sequence[str], per_second: float) -> AsyncGenerator[str, None]:
+async def _paced(tokens: Sequence[str], per_second: float) -> AsyncGenerator[Sequence[str], None]:
+    """All that is due, at each moment at which one is."""
     loop = asyncio.get_running_loop()
     begin = loop.time()
-    for index, token in enumerate(tokens):
-        if per_second:
-            await asyncio.sleep(max(0.0, begin + index / per_second - loop.time()))
-        elif index % 64 == 0:
-            # A generator that never waits would keep every other task of the process waiting.
-            await asyncio.sleep(0)
-        yield token
+    given = 0
+    while given < len(tokens):
+        pause = begin + given / per_second - loop.time() if per_second else 0.0
+        # Also when nothing is to be waited for: whoever never waits keeps all others waiting.
+        await asyncio.sleep(max(0.0, pause))
+        due = int((loop.time() - begin) * per_second) if per_second else given + _BURST
+        # At least one: rounding may say that the one just waited for is not due yet.
+        batch = tokens[given : max(given + 1, due)]
+        yield batch
+        given += len(batch)
 
 
 def _rate(prompt: Prompt) -> float:

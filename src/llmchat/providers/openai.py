@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -20,11 +20,13 @@ from llmchat.errors import (
 )
 from llmchat.providers.base import ProviderEvent
 from llmchat.providers.openai_chunks import ChunkReader, error_in, shown
-from llmchat.providers.sse import MOST_EVENT_BYTES, EventParser
+from llmchat.providers.sse import MOST_EVENT_BYTES
 
 if TYPE_CHECKING:
     import httpx2
-    from openai import AsyncOpenAI
+    from openai import AsyncOpenAI, AsyncStream
+    from openai._response import AsyncAPIResponse, AsyncResponseContextManager
+    from openai.types.chat import ChatCompletionChunk
 
 _CONNECT_SECONDS = 10.0
 _MODELS_SECONDS = 5.0
@@ -58,23 +60,27 @@ class OpenAIProvider:
         self._models = models
         self._opened: AsyncOpenAI | None = None
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[ProviderEvent, None]:
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Sequence[ProviderEvent], None]:
         reader = ChunkReader(hide_reasoning=bool(prompt.params.skip_thinking))
         begun = False
         try:
             with self._translated():
-                async for data in self._events(prompt, reader):
-                    for event in reader.take(*data):
-                        begun = True
-                        yield event
-                    if reader.done:
-                        break
+                async with self._request(prompt) as response:
+                    await self._check_type(response.http_response)
+                    async for data in _bytes(response.http_response, reader):
+                        if events := reader.feed(data):
+                            begun = True
+                            yield events
+                        if reader.done or reader.error is not None:
+                            break
         except UpstreamUnavailable as error:
             if begun:
                 raise UpstreamTruncated(f"The connection broke in mid-answer. {error}") from error
             raise
-        for event in reader.end():
-            yield event
+        if reader.error is None and (events := reader.end()):
+            yield events
+        if reader.error is not None:
+            raise reader.error
 
     async def models(self) -> Sequence[Model]:
         if self._models:
@@ -93,31 +99,17 @@ class OpenAIProvider:
         if self._opened is not None:
             await self._opened.close()
 
-    async def _events(
-        self, prompt: Prompt, reader: ChunkReader
-    ) -> AsyncGenerator[tuple[bytes, bytes], None]:
-        parser = EventParser()
-        loop = asyncio.get_running_loop()
-        request = self._client().chat.completions.with_streaming_response.create(
+    def _request(
+        self, prompt: Prompt
+    ) -> "AsyncResponseContextManager[AsyncAPIResponse[AsyncStream[ChatCompletionChunk]]]":
+        return self._client().chat.completions.with_streaming_response.create(
             model=prompt.model,
             messages=[],
             stream=True,
+            # Its bytes are read as they are: a compressed stream would also come late.
             extra_headers={"Accept-Encoding": "identity"},
             extra_body=_body(prompt),
         )
-        async with request as response:
-            await self._check_type(response.http_response)
-            try:
-                async with asyncio.timeout(None) as patience:
-                    async for chunk in response.http_response.aiter_raw():
-                        for event in parser.feed(chunk):
-                            yield event
-                        if reader.finish_reason is not None and patience.when() is None:
-                            patience.reschedule(loop.time() + _AFTER_FINISH_SECONDS)
-                    for event in parser.end():
-                        yield event
-            except TimeoutError:
-                return
 
     async def _check_type(self, response: "httpx2.Response") -> None:
         """A 200 is not yet a stream: some servers put an error, or a web page, into it."""
@@ -198,6 +190,18 @@ class OpenAIProvider:
 
     def _without_key(self, text: str) -> str:
         return text.replace(self._api_key, "…") if self._api_key else text
+
+
+async def _bytes(response: "httpx2.Response", reader: ChunkReader) -> AsyncGenerator[bytes, None]:
+    chunks = response.aiter_raw()
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            yield chunk
+            if reader.finish_reason is not None:
+                break
+        with suppress(TimeoutError, StopAsyncIteration):
+            while True:
+                yield await asyncio.wait_for(anext(chunks), _AFTER_FINISH_SECONDS)
 
 
 def _body(prompt: Prompt) -> dict[str, Any]:

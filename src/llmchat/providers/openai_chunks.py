@@ -1,7 +1,7 @@
 """From the data of one OpenAI stream event to ours: pure, and strict about what it believes."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -16,76 +16,90 @@ from llmchat.errors import (
 )
 from llmchat.events import Channel, Delta, Finished, ToolCall, Usage
 from llmchat.providers.base import ProviderEvent
+from llmchat.providers.sse import EventParser
 from llmchat.text import TextRepair
 
 _SHOWN_CHARS = 500
 
 
 class ChunkReader:
-    """Reads the chunks of one answer, in order.
+    """Reads one answer from the bytes of its stream, in order.
 
-    `finish_reason`, `done` and `usage` gather the evidence that it is complete.
+    `finish_reason`, `done` and `usage` gather the evidence that it is complete; `error` is what
+    is to be raised once the events before it were given on.
     """
 
     def __init__(self, *, hide_reasoning: bool) -> None:
         self.done = False
         self.finish_reason: str | None = None
         self.usage: Usage | None = None
+        self.error: ProviderError | None = None
         self._hide_reasoning = hide_reasoning
+        self._parser = EventParser()
         self._repair: dict[Channel, TextRepair] = {
             "answer": TextRepair(),
             "reasoning": TextRepair(),
         }
 
-    def take(self, name: bytes, data: bytes) -> Iterator[ProviderEvent]:
-        """The events in one chunk. Raises ProviderError for an error frame or unreadable data."""
-        if data == b"[DONE]":
-            self.done = True
-            return
+    def feed(self, data: bytes) -> list[ProviderEvent]:
+        """The events that these bytes complete, up to the end or an error."""
+        events: list[ProviderEvent] = []
+        try:
+            for name, chunk in self._parser.feed(data):
+                if chunk == b"[DONE]":
+                    self.done = True
+                    break
+                self._take(name, chunk, events)
+        except ProviderError as error:
+            self.error = error
+        return events
+
+    def end(self) -> list[ProviderEvent]:
+        """What is left to say when the stream has ended: Finished, or an error when nothing shows
+        that the answer is whole. A connection also ends when a server dies."""
+        events = [] if self.done else self.feed(b"\n\n")
+        for channel, repair in self._repair.items():
+            if rest := repair.end():
+                events.append(Delta(rest, channel))
+        if self.done or self.finish_reason is not None:
+            events.append(Finished("complete", self.finish_reason or "stop", self.usage))
+        elif self.error is None:
+            self.error = UpstreamTruncated(
+                "The model's server ended the stream with no finish reason and no [DONE], so the "
+                "answer may be incomplete. What came is kept; ask again for a whole one."
+            )
+        return events
+
+    def _take(self, name: bytes, data: bytes, events: list[ProviderEvent]) -> None:
         chunk = _object(data)
         if name == b"error" or chunk.get("error"):
             raise error_in(chunk)
         if usage := chunk.get("usage"):
             self.usage = usage_of(usage)
-        choices = chunk.get("choices")
-        if not choices:
-            return
-        choice = choices[0]
-        # Some servers send null for a delta that has nothing in it.
-        yield from self._delta(choice.get("delta") or choice.get("message") or {})
-        if reason := choice.get("finish_reason"):
-            self.finish_reason = str(reason)
+        if choices := chunk.get("choices"):
+            choice = choices[0]
+            # Some servers send null for a delta that has nothing in it.
+            if delta := choice.get("delta"):
+                self._take_delta(delta, events)
+            if reason := choice.get("finish_reason"):
+                self.finish_reason = str(reason)
 
-    def end(self) -> Iterator[ProviderEvent]:
-        """What is left to say when the stream has ended. Raises UpstreamTruncated when nothing
-        shows that the answer is whole: a connection also ends when a server dies."""
-        for channel, repair in self._repair.items():
-            if rest := repair.end():
-                yield Delta(rest, channel)
-        if not self.done and self.finish_reason is None:
-            raise UpstreamTruncated(
-                "The model's server ended the stream with no finish reason and no [DONE], so the "
-                "answer may be incomplete. What came is kept; ask again for a whole one."
-            )
-        yield Finished("complete", self.finish_reason or "stop", self.usage)
-
-    def _delta(self, delta: Mapping[str, Any]) -> Iterator[ProviderEvent]:
-        if text := delta.get("content"):
-            yield from self._text(text, "answer")
+    def _take_delta(self, delta: Mapping[str, Any], events: list[ProviderEvent]) -> None:
         if not self._hide_reasoning and (
             text := delta.get("reasoning_content") or delta.get("reasoning")
         ):
-            yield from self._text(text, "reasoning")
+            self._take_text(text, "reasoning", events)
+        if text := delta.get("content"):
+            self._take_text(text, "answer", events)
         for call in delta.get("tool_calls") or ():
-            yield _tool_call(call)
+            events.append(_tool_call(call))
 
-    def _text(self, text: object, channel: Channel) -> Iterator[Delta]:
+    def _take_text(self, text: object, channel: Channel, events: list[ProviderEvent]) -> None:
         if not isinstance(text, str):
-            raise UpstreamMalformed(
-                f"The model's server sent a text that is a {type(text).__name__}."
-            )
+            kind = type(text).__name__
+            raise UpstreamMalformed(f"The model's server sent a text that is a {kind}.")
         if repaired := self._repair[channel].feed(text):
-            yield Delta(repaired, channel)
+            events.append(Delta(repaired, channel))
 
 
 def error_in(body: Mapping[str, Any]) -> ProviderError:

@@ -26,7 +26,7 @@ class Retrying:
         self._inner = inner
         self._attempts = attempts
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[ProviderEvent, None]:
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Sequence[ProviderEvent], None]:
         yielded = False
 
         def again(error: Exception) -> bool | float:
@@ -41,10 +41,10 @@ class Retrying:
             wait_jitter=_WAIT_SECONDS_FIRST,
         ):
             with attempt:
-                async with aclosing(self._inner.stream(prompt)) as events:
-                    async for event in events:
+                async with aclosing(self._inner.stream(prompt)) as batches:
+                    async for batch in batches:
                         yielded = True
-                        yield event
+                        yield batch
 
     async def models(self) -> Sequence[Model]:
         return await self._inner.models()

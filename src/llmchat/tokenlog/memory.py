@@ -51,12 +51,10 @@ class MemoryTokenLog:
         if found.tail.ended:
             found.ended_at = self._now()
 
-    async def read(
+    def read(
         self, log: GenerationId, *, after: int = 0, idle_seconds: float | None = None
     ) -> AsyncGenerator[Sequence[Entry], None]:
-        found = self._get(log)
-        async for entries in follow(found.tail, found.stored, after, idle_seconds):
-            yield entries
+        return follow(self._open(log), after, idle_seconds)
 
     async def snapshot(self, log: GenerationId) -> Sequence[Entry]:
         events = self._get(log).events
@@ -86,6 +84,9 @@ class MemoryTokenLog:
         for found in self._logs.values():
             found.tail.released = True
             found.tail.wake()
+
+    async def _open(self, log: GenerationId) -> _Log:
+        return self._get(log)
 
     def _get(self, log: GenerationId) -> _Log:
         found = self._logs.get(log)

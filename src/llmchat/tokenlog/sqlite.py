@@ -45,6 +45,19 @@ class _Append:
     stored: asyncio.Future[None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    log: "SqliteTokenLog"
+    live: _Live
+
+    @property
+    def tail(self) -> Tail:
+        return self.live.tail
+
+    async def stored(self, after: int) -> Sequence[Entry]:
+        return await self.log.stored(self.live, after)
+
+
 class SqliteTokenLog:
     """A TokenLog of durability level L1 (`process`) or L2 (`disk`).
 
@@ -98,13 +111,10 @@ class SqliteTokenLog:
         self._wanted.set()
         await stored
 
-    async def read(
+    def read(
         self, log: GenerationId, *, after: int = 0, idle_seconds: float | None = None
     ) -> AsyncGenerator[Sequence[Entry], None]:
-        live = await self._find(log)
-        stored = partial(self._stored, live)
-        async for entries in follow(live.tail, stored, after, idle_seconds):
-            yield entries
+        return follow(self._open(log), after, idle_seconds)
 
     async def snapshot(self, log: GenerationId) -> Sequence[Entry]:
         live = await self._find(log)
@@ -160,7 +170,10 @@ class SqliteTokenLog:
         tail.released = self._released
         return tail
 
-    async def _stored(self, live: _Live, after: int) -> Sequence[Entry]:
+    async def _open(self, log: GenerationId) -> "_Reading":
+        return _Reading(self, await self._find(log))
+
+    async def stored(self, live: _Live, after: int) -> Sequence[Entry]:
         return merge(await self._entries(live, after, BATCH_CHARS))
 
     async def _entries(self, live: _Live, after: int, most_chars: int | None) -> list[Entry]:

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
+from typing import Protocol
 
 from llmchat.errors import BadCursor, LogGone
 from llmchat.events import Entry, Event, is_terminal, merge
@@ -74,17 +75,27 @@ class Tail:
         return Waiter(self._waiters, idle_seconds)
 
 
+class Readable(Protocol):
+    """A log whose newest entries are in its tail, and all of them in a store."""
+
+    @property
+    def tail(self) -> Tail: ...
+
+    async def stored(self, after: int) -> Sequence[Entry]:
+        """What follows `after`, a batch at a time, whether in memory or not."""
+        ...
+
+
 async def follow(
-    tail: Tail,
-    stored: Callable[[int], Awaitable[Sequence[Entry]]],
-    after: int,
-    idle_seconds: float | None,
+    opening: Awaitable[Readable], after: int, idle_seconds: float | None
 ) -> AsyncGenerator[Sequence[Entry], None]:
-    """Replay, then tail: `stored(after)` reads what is no longer in memory, a batch at a time."""
+    """Replay, then tail: TokenLog.read of every implementation."""
+    log = await opening
+    tail = log.tail
     tail.check(after)
     with tail.waiter(idle_seconds) as waiter:
         while True:
-            entries = tail.since(after) if tail.holds(after) else await stored(after)
+            entries = tail.since(after) if tail.holds(after) else await log.stored(after)
             if tail.gone:
                 raise LogGone("This log was deleted.")
             if entries:

@@ -10,7 +10,7 @@ from llmchat.domain import Params, Turn
 from llmchat.errors import BadCursor
 from llmchat.ids import ConversationId, GenerationId, MessageId
 from llmchat.store.base import ACTIVE_LEAF, ActiveLeaf, IdempotencyKey
-from llmchat.web import schemas
+from llmchat.web import bodies, schemas
 from llmchat.web.bounds import PathId
 from llmchat.web.deps import Caller, Idempotency, Services, Use
 from llmchat.web.problems import documented
@@ -33,7 +33,7 @@ _STREAM = {
 async def send(
     request: Request,
     id: PathId,
-    body: schemas.NewMessage,
+    body: bodies.NewMessage,
     use: Use,
     caller: Caller,
     idempotency: Idempotency,
@@ -56,7 +56,7 @@ async def send(
 async def regenerate(
     request: Request,
     id: PathId,
-    body: schemas.Regenerate,
+    body: bodies.Regenerate,
     use: Use,
     caller: Caller,
     idempotency: Idempotency,
@@ -127,12 +127,12 @@ async def _stream(use: Services, caller: Caller, id: GenerationId, cursor: int) 
     return Response(status_code=204) if batches is None else EventStream(generation_frames(batches))
 
 
-def _ask(body: schemas.Ask, idempotency: IdempotencyKey | None) -> Ask:
+def _ask(body: bodies.Ask, idempotency: IdempotencyKey | None) -> Ask:
     params = body.params.to_domain() if body.params else Params()
     return Ask(body.model, params, body.on_busy, idempotency)
 
 
-def _parent(body: schemas.NewMessage) -> MessageId | ActiveLeaf | None:
+def _parent(body: bodies.NewMessage) -> MessageId | ActiveLeaf | None:
     if "parent_id" not in body.model_fields_set:
         return ACTIVE_LEAF
     return None if body.parent_id is None else MessageId(body.parent_id)

@@ -30,12 +30,12 @@ class Services:
     version: str
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
 
-def _caller() -> OwnerId:
+async def _caller() -> OwnerId:
     """Everybody is the one local user until there are keys."""
     return LOCAL_OWNER
 

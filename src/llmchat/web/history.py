@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from llmchat.domain import MessageOrder, Params
 from llmchat.ids import ConversationId, MessageId
 from llmchat.store.base import ConversationDraft
-from llmchat.web import schemas
+from llmchat.web import bodies, schemas
 from llmchat.web.bounds import CleanText, PathId
 from llmchat.web.deps import Caller, Use
 from llmchat.web.problems import documented
@@ -21,7 +21,7 @@ Cursor = Annotated[str | None, Query(max_length=64, description="`next_cursor` o
 
 @router.post("", status_code=201, responses=documented(400, 413, 415, 422, 503))
 async def create(
-    body: schemas.NewConversation, use: Use, caller: Caller
+    body: bodies.NewConversation, use: Use, caller: Caller
 ) -> schemas.ConversationDetail:
     """Begin a conversation. All of it may be left out."""
     draft = ConversationDraft(
@@ -58,7 +58,7 @@ async def show(id: PathId, use: Use, caller: Caller) -> schemas.ConversationDeta
 
 @router.patch("/{id}", responses=documented(400, 404, 413, 415, 422, 503))
 async def change(
-    id: PathId, body: schemas.ConversationChange, use: Use, caller: Caller
+    id: PathId, body: bodies.ConversationChange, use: Use, caller: Caller
 ) -> schemas.ConversationDetail:
     """Change what is named, leave the rest."""
     await use.history.update(caller, ConversationId(id), _changes(body))
@@ -131,7 +131,7 @@ async def _detail(use: Use, caller: Caller, id: ConversationId) -> schemas.Conve
     return schemas.conversation_detail(found, await use.history.live(caller, id))
 
 
-def _changes(body: schemas.ConversationChange) -> dict[str, Any]:
+def _changes(body: bodies.ConversationChange) -> dict[str, Any]:
     changes = {name: getattr(body, name) for name in body.model_fields_set}
     if "params" in changes:
         changes["params"] = body.params.to_domain() if body.params else Params()

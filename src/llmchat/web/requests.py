@@ -9,12 +9,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from llmchat.ids import new_id
 
 _GIVEN_ID = re.compile(r"[0-9A-Za-z_.:-]{1,128}")
+RAW_SEND = "raw_send"
 _USER_DATA = ("/api/", "/v1/")
 
 
 class RequestContext:
-    """ASGI middleware: gives the request an id, the caller's own if it is a decent one, puts it
-    into the log lines and the answer, and marks answers that carry user data as private."""
+    """ASGI middleware, the outermost: gives the request an id, the caller's own if it is a decent
+    one, puts it into the log lines and the answer, and marks answers with user data as private.
+
+    Leaves the server's own `send` in the scope's state, for streams."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -24,7 +27,7 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(Headers(scope=scope))
-        scope.setdefault("state", {})["request_id"] = request_id
+        scope.setdefault("state", {}).update({"request_id": request_id, RAW_SEND: send})
         private = scope["path"].startswith(_USER_DATA)
 
         async def send_with_headers(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""What clients send and get, as /docs shows it."""
+"""What clients get, as /docs shows it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,17 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from llmchat import domain
-from llmchat.domain import OnBusy, Role, Status
-from llmchat.errors import Problem
-from llmchat.events import Usage
-from llmchat.web.bounds import Id, JsonObject, Line, ModelId, Text
-
-
-class Body(BaseModel):
-    """A request body: what it does not know, it refuses."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+from llmchat import domain, errors, events
+from llmchat.domain import Role, Status
 
 
 class Shape(BaseModel):
@@ -25,136 +16,112 @@ class Shape(BaseModel):
     model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
 
 
-class Params(Body):
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
-    stop: Annotated[list[Line], Field(max_length=16)] | None = None
-    seed: Annotated[int, Field(ge=-(2**53) + 1, le=2**53 - 1)] | None = None
-    skip_thinking: bool | None = None
-    """Do without the thinking of a reasoning model, and hide it where it thinks all the same."""
-    response_format: JsonObject | None = None
-    tools: Annotated[list[JsonObject], Field(max_length=256)] | None = None
-    tool_choice: Annotated[str, Field(max_length=64)] | JsonObject | None = None
-    extra: JsonObject | None = None
-    """Passed to the provider as it is."""
-
-    def to_domain(self) -> domain.Params:
-        return domain.Params(**self.model_dump(exclude_none=True))
+class FieldError(Shape):
+    location: list[str]
+    """Where: `body`, `query`, `path` or `header`, then names and indices."""
+    message: str
 
 
-class ConversationFields(Body):
-    title: Line | None = None
-    system_prompt: Text | None = None
-    model: ModelId | None = None
-    params: Params | None = None
-    metadata: JsonObject | None = None
+class Problem(BaseModel):
+    """RFC 9457 problem details: the body of every error, and what a generation failed with."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
-class NewConversation(ConversationFields):
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"title": "A fox", "model": "demo/echo"}]}
-    )
-
-
-class ConversationChange(ConversationFields):
-    """Only what is named is changed; null unsets it."""
-
-    archived: bool | None = None
-    model_config = ConfigDict(json_schema_extra={"examples": [{"title": "A quick fox"}]})
-
-
-class Ask(Body):
-    model: ModelId | None = None
-    params: Params | None = None
-    on_busy: OnBusy = OnBusy.REJECT
-    """When the conversation already has a live generation."""
-
-
-class NewMessage(Ask):
-    content: Annotated[Text, Field(min_length=1)]
-    parent_id: Id | None = None
-    """The message to answer to; when left out, the end of the active branch. Null begins anew."""
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"content": "the quick brown fox", "model": "demo/echo"}]}
-    )
-
-
-class Regenerate(Ask):
-    model_config = ConfigDict(json_schema_extra={"examples": [{}]})
-
-
-class ProblemShape(BaseModel):
-    """RFC 9457 problem details."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
+    type: Annotated[str, Field(examples=["not_found"])]
+    """Names the kind of problem and never changes: the one to compare."""
+    title: Annotated[str, Field(examples=["There is no such object"])]
+    """The kind of problem, for people."""
+    status: Annotated[int, Field(examples=[404])]
+    detail: Annotated[str, Field(examples=["There is no message msg_1."])]
+    """This one problem, for people, with what to do about it."""
     instance: str | None = None
+    """The path that was asked."""
     request_id: str | None = None
+    """Names the request in the server's log."""
     retry_after_seconds: float | None = None
+    """When another attempt may work."""
     generation_id: str | None = None
-    errors: list[dict[str, Any]] | None = None
+    """The generation that a conversation is busy with."""
+    errors: list[FieldError] | None = None
+    """Each field that is wrong."""
 
 
-class UsageShape(Shape):
+class Usage(Shape):
     input_tokens: int
     output_tokens: int
     reasoning_tokens: int
+    """Of the output."""
     cached_tokens: int
+    """Of the input."""
     cost_usd: float | None
     estimated: bool
-    """True when the server did not say and we counted."""
+    """True when the model's server did not say and we counted."""
+
+
+ConversationId = Annotated[str, Field(examples=["conv_8DmOO6h2o06nVqsCmQgH4N7"])]
+QuestionId = Annotated[str, Field(examples=["msg_8DmOPrLbgskYbvK7m5CJMwO"])]
+MessageId = Annotated[str, Field(examples=["msg_8DmOPrLh6IjliRbyIhIdWaN"])]
+GenerationId = Annotated[str, Field(examples=["gen_8DmOPrLkO6tHQTwKF2VHCrh"])]
+ModelName = Annotated[str, Field(examples=["demo/echo"])]
+FinishReason = Annotated[str | None, Field(examples=["stop"])]
 
 
 class Conversation(Shape):
-    id: str
+    id: ConversationId
     title: str | None
     system_prompt: str | None
-    model: str | None
+    model: ModelName | None
     params: dict[str, Any]
     metadata: dict[str, Any]
     archived: bool
     created_at: datetime
     updated_at: datetime
+    """Of its settings or its messages."""
 
 
 class ActiveGeneration(Shape):
-    id: str
-    message_id: str
+    id: GenerationId
+    message_id: MessageId
 
 
 class ConversationDetail(Conversation):
     active_generations: list[ActiveGeneration]
+    """What is being written now, or waits for its turn."""
 
 
 class Message(Shape):
-    id: str
-    conversation_id: str
-    parent_id: str | None
+    id: MessageId
+    conversation_id: ConversationId
+    parent_id: QuestionId | None
+    """The message before it; null at the beginning."""
     role: Role
     content: str
     reasoning: str
+    """What a reasoning model thought; never part of the content."""
     status: Status
-    model: str | None
-    generation_id: str | None
-    usage: UsageShape | None
-    error: ProblemShape | None
-    siblings: list[str]
+    model: ModelName | None
+    generation_id: GenerationId | None
+    """The work that wrote it, when it is an answer."""
+    usage: Usage | None
+    error: Problem | None
+    siblings: list[MessageId]
+    """All messages with this parent, itself included, oldest first: its other versions."""
     created_at: datetime
 
 
 class Generation(Shape):
-    id: str
-    conversation_id: str
-    message_id: str
+    id: GenerationId
+    conversation_id: ConversationId
+    message_id: MessageId
+    """The answer that it writes."""
     status: Status
-    model: str
+    model: ModelName
     attempt: int
-    finish_reason: str | None
-    usage: UsageShape | None
-    error: ProblemShape | None
+    """1, and more when another attempt replaced the first."""
+    finish_reason: FinishReason
+    """Why the model stopped, in its own word."""
+    usage: Usage | None
+    error: Problem | None
     created_at: datetime
     started_at: datetime | None
     first_token_at: datetime | None
@@ -163,30 +130,41 @@ class Generation(Shape):
 
 class GenerationDetail(Generation):
     text: str
+    """The answer so far."""
     reasoning: str
+    """The thinking so far."""
     last_event_id: int | None
+    """The cursor behind all that is there now."""
 
 
 class Accepted(Shape):
     message: Message
+    """The question, stored."""
     reply: Message
+    """The answer, still empty."""
     generation: Generation
-    stream_url: str
+    stream_url: Annotated[
+        str, Field(examples=["/api/generations/gen_8DmOPrLkO6tHQTwKF2VHCrh/stream"])
+    ]
+    """Where to follow the answer."""
 
 
 class Stopped(Shape):
     status: Status
     last_event_id: int | None
+    """The end of the log: nothing comes after it."""
 
 
 class ConversationPage(Shape):
     items: list[Conversation]
     next_cursor: str | None
+    """The `cursor` of the next page; null on the last one."""
 
 
 class MessagePage(Shape):
     items: list[Message]
     next_cursor: str | None
+    """The `cursor` of the next page; null on the last one."""
 
 
 def conversation_of(found: domain.Conversation) -> Conversation:
@@ -230,12 +208,12 @@ def generation_detail(
     )
 
 
-def usage_of(usage: Usage | None) -> UsageShape | None:
-    return None if usage is None else UsageShape.model_validate(usage)
+def usage_of(usage: events.Usage | None) -> Usage | None:
+    return None if usage is None else Usage.model_validate(usage)
 
 
-def problem_of(problem: Problem | None) -> ProblemShape | None:
-    return None if problem is None else ProblemShape(**problem.as_json())
+def problem_of(problem: errors.Problem | None) -> Problem | None:
+    return None if problem is None else Problem(**problem.as_json())
 
 
 def _conversation(found: domain.Conversation) -> dict[str, Any]:

@@ -1,0 +1,130 @@
+"""What clients send, as /docs shows it."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from llmchat import domain
+from llmchat.domain import OnBusy
+from llmchat.web.bounds import Id, JsonObject, Line, ModelId, Text
+
+
+class Body(BaseModel):
+    """A request body: what it does not know, it refuses."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+def _text_or_object(value: Any) -> str:
+    return "text" if isinstance(value, str) else "object"
+
+
+ToolChoice = Annotated[
+    Annotated[Line, Tag("text")] | Annotated[JsonObject, Tag("object")],
+    # Without it, an error names every member of the union by its internal name.
+    Discriminator(_text_or_object),
+]
+
+
+class Params(Body):
+    """How to generate. What is left out comes from the conversation, then from the settings of the
+    server, then from the model's own defaults."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """How freely the model chooses."""
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    """The share of likely tokens that it chooses from."""
+    max_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    """The most tokens of the answer; one that is cut here has the `finish_reason` `length`."""
+    stop: Annotated[list[Line], Field(max_length=16)] | None = None
+    """Texts that end the answer."""
+    seed: Annotated[int, Field(ge=-(2**53) + 1, le=2**53 - 1)] | None = None
+    """The same seed gives the same answer, where the model can do that."""
+    skip_thinking: bool | None = None
+    """Do without the thinking of a reasoning model, and hide it where it thinks all the same."""
+    response_format: JsonObject | None = None
+    """As in OpenAI's API, for example `{"type": "json_object"}`."""
+    tools: Annotated[list[JsonObject], Field(max_length=256)] | None = None
+    """As in OpenAI's API."""
+    tool_choice: ToolChoice | None = None
+    """As in OpenAI's API: a text such as `auto`, or an object that names a tool."""
+    extra: JsonObject | None = None
+    """Passed to the provider as it is. The demo models take `tokens` and `tokens_per_second`."""
+
+    def to_domain(self) -> domain.Params:
+        return domain.Params(**self.model_dump(exclude_none=True))
+
+
+class ConversationFields(Body):
+    title: Line | None = None
+    """For people, in lists."""
+    system_prompt: Text | None = None
+    """What every model in this conversation is told first."""
+    model: ModelId | None = None
+    """Answers when a message names none: `provider/name`, as `GET /api/llm/models` lists it."""
+    params: Params | None = None
+    metadata: JsonObject | None = None
+    """Anything of yours: it is kept and given back."""
+
+
+class NewConversation(ConversationFields):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "title": "Foxes",
+                    "system_prompt": "Answer in one sentence.",
+                    "model": "demo/echo",
+                    "metadata": {"topic": "animals"},
+                },
+                {},
+            ]
+        }
+    )
+
+
+class ConversationChange(ConversationFields):
+    """Only what is named is changed; null unsets it."""
+
+    archived: bool | None = None
+    """A mark for lists; it changes nothing else."""
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"title": "A quick fox", "archived": True}, {"system_prompt": None}]
+        }
+    )
+
+
+class Ask(Body):
+    model: ModelId | None = None
+    """`provider/name`; when left out, the conversation's, then the server's default."""
+    params: Params | None = None
+    on_busy: OnBusy = OnBusy.REJECT
+    """When the conversation already has a live generation: `reject` with 409, `queue` behind it, or
+    `interrupt` it."""
+
+
+class NewMessage(Ask):
+    content: Annotated[Text, Field(min_length=1)]
+    parent_id: Id | None = None
+    """The message to go on from; when left out, the end of the active branch. Another message than
+    that begins a branch, and null begins anew."""
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"content": "the quick brown fox", "model": "demo/echo"},
+                {
+                    "content": "Tell me a story",
+                    "model": "demo/story",
+                    "params": {"extra": {"tokens": 300, "tokens_per_second": 100}},
+                    "on_busy": "queue",
+                },
+            ]
+        }
+    )
+
+
+class Regenerate(Ask):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{}, {"model": "demo/echo", "params": {"seed": 7}}]}
+    )

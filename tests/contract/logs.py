@@ -1,0 +1,86 @@
+"""Where each implementation of the token log keeps its logs: a new one joins in PLACES."""
+
+import shutil
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from llmchat.tokenlog.base import TokenLog
+from llmchat.tokenlog.logfile import Durability
+from llmchat.tokenlog.memory import MemoryTokenLog
+from llmchat.tokenlog.sqlite import SqliteTokenLog
+from tests.contract.clocks import SetTime
+
+PATIENCE_SECONDS = 20.0
+"""Only a test that has already failed waits this long."""
+
+
+class LogPlace(Protocol):
+    """A place of logs that outlives the object that serves them, unless it is not `durable`."""
+
+    time: SetTime
+    durable: bool
+
+    def open(self) -> AbstractAsyncContextManager[TokenLog]: ...
+
+    async def after_crash(self, log: TokenLog) -> "LogPlace":
+        """What would be found if every process that uses this place died now."""
+        ...
+
+    def waiting_readers(self, log: TokenLog) -> int:
+        """How many readers the log keeps in mind."""
+        ...
+
+
+class MemoryPlace:
+    durable = False
+
+    def __init__(self, folder: Path) -> None:
+        self.time = SetTime()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[TokenLog, None]:
+        log = MemoryTokenLog(self.time.seconds)
+        yield log
+        log.release_readers()
+
+    async def after_crash(self, log: TokenLog) -> LogPlace:
+        raise NotImplementedError
+
+    def waiting_readers(self, log: TokenLog) -> int:
+        assert isinstance(log, MemoryTokenLog)
+        return sum(len(found.tail._waiters) for found in log._logs.values())
+
+
+class SqlitePlace:
+    durable = True
+
+    def __init__(self, durability: Durability, folder: Path) -> None:
+        self.time = SetTime()
+        self.path = folder / "log.db"
+        self._durability = durability
+
+    def open(self) -> SqliteTokenLog:
+        return SqliteTokenLog(self.path, durability=self._durability, now=self.time.seconds)
+
+    async def after_crash(self, log: TokenLog) -> LogPlace:
+        """The files as they are, the write-ahead log included, while they are open."""
+        assert isinstance(log, SqliteTokenLog)
+        folder = self.path.parent / "after a crash"
+        await log._write(partial(shutil.copytree, self.path.parent, folder))
+        found = SqlitePlace(self._durability, folder)
+        found.time = self.time
+        return found
+
+    def waiting_readers(self, log: TokenLog) -> int:
+        assert isinstance(log, SqliteTokenLog)
+        return sum(len(live.tail._waiters) for live in log._live.values())
+
+
+PLACES: dict[str, Callable[[Path], LogPlace]] = {
+    "memory": MemoryPlace,
+    "sqlite[process]": partial(SqlitePlace, "process"),
+    "sqlite[disk]": partial(SqlitePlace, "disk"),
+}

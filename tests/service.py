@@ -1,0 +1,162 @@
+"""A real `llmchat serve` process, to talk to, to stop and to kill.
+
+    async with Service(tmp_path).running() as service, service.client() as client:
+        sent = await client.send(await client.conversation(), model="demo/story")
+        await service.kill()
+        await service.start()
+        reader = await client.read(sent.generation_id)
+
+See tests/client.py for the client, tests/reader.py for the reader, tests/upstream.py for a fake
+model server.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import httpx2
+import psutil  # type: ignore[import-untyped]
+
+from tests.client import Client, connect
+
+PATIENCE_SECONDS = 30.0
+"""Only a test that has already failed waits this long."""
+LOOK_SECONDS = 0.02
+
+# The kernel gives clients their ports from 32768 on: a server that comes back finds its own free.
+_PORTS = range(20_000, 32_000)
+_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What a process holds of the machine."""
+
+    file_descriptors: int
+    threads: int
+    rss_bytes: int
+
+
+class Service:
+    """One data directory (`folder`/data), one port, and at most one process at a time on them.
+
+    The settings are environment variables; nothing else of this machine's environment is seen by
+    the process, no server on it is looked for, and its log is kept over restarts.
+    """
+
+    def __init__(self, folder: Path, **settings: str | float) -> None:
+        self.data_dir = folder / "data"
+        self.port = free_port()
+        self.settings = {name: str(value) for name, value in settings.items()}
+        self._folder = folder
+        self._log_path = folder / "service.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """All that its processes have written so far, to stdout and stderr."""
+        return self._log_path.read_text() if self._log_path.exists() else ""
+
+    @property
+    def footprint(self) -> Footprint:
+        process = psutil.Process(self._started().pid)
+        return Footprint(process.num_fds(), process.num_threads(), process.memory_info().rss)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        """Started and ready inside, killed behind it."""
+        try:
+            yield await self.start()
+        finally:
+            await self.kill()
+
+    async def start(self) -> Self:
+        """Start a process and wait until it is ready; again after it has ended: on the same data
+        and port."""
+        self.launch()
+        await self.ready()
+        return self
+
+    def launch(self) -> None:
+        """Start a process and do not wait for it."""
+        assert self._process is None or self._process.poll() is not None, "it still runs"
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with self._log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [Path(sys.executable).with_name("llmchat"), "serve", *self._arguments()],
+                env=inherited | {"LLMCHAT_DISCOVER": "false"} | self.settings,
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    async def ready(self) -> None:
+        """Wait for /health/ready; fails at once, with the log, when the process has ended."""
+        async with asyncio.timeout(PATIENCE_SECONDS), self.client() as client:
+            while not await _answers_ready(client):
+                assert self._started().poll() is None, f"llmchat serve ended:\n{self.log}"
+                await asyncio.sleep(LOOK_SECONDS)
+
+    def client(self) -> AbstractAsyncContextManager[Client]:
+        """A client with its own connections, as many as it needs."""
+        return connect(self.base_url)
+
+    def signal(self, number: signal.Signals) -> None:
+        self._started().send_signal(number)
+
+    async def exit_code(self) -> int:
+        """Wait until the process has ended."""
+        return await asyncio.to_thread(self._started().wait, PATIENCE_SECONDS)
+
+    async def kill(self) -> None:
+        """kill -9, whatever it is doing; nothing when it has ended already."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            await self.exit_code()
+
+    async def terminate(self) -> int:
+        """SIGTERM, and the exit code."""
+        self.signal(signal.SIGTERM)
+        return await self.exit_code()
+
+    def _arguments(self) -> list[str]:
+        return ["--port", str(self.port), "--data-dir", str(self.data_dir)]
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "it was never started"
+        return self._process
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 on which nobody listens, and which no client gets by chance."""
+    for port in random.sample(_PORTS, 100):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("a hundred ports were tried, and none is free")
+
+
+async def _answers_ready(client: Client) -> bool:
+    try:
+        return (await client.http.get("/health/ready")).status_code == 200
+    except httpx2.TransportError:
+        return False
