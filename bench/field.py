@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import sys
+import time
 from collections.abc import AsyncGenerator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -74,11 +75,30 @@ class Field:
     cores: Cores
     mock: Process
     scratch: Path
+    deadline: float = float("inf")
+    """On time.monotonic(): the scenario is stopped then, so that the others have their time."""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def choose(self, full: T, quick: T) -> T:
         """The size of something: for a full run, and for one of two minutes."""
         return quick if self.quick else full
+
+    @property
+    def seconds_left(self) -> float:
+        return self.deadline - time.monotonic()
+
+    def part(self, share: float) -> Field:
+        """The same with that share of the time that is left."""
+        return replace(self, deadline=time.monotonic() + share * self.seconds_left)
+
+    def times(self, wanted: int) -> Iterator[int]:
+        """Counts up to what is wanted, or to what fits into the time by how long it has taken."""
+        began = time.monotonic()
+        for done in range(wanted):
+            yield done
+            now = time.monotonic()
+            if now + (now - began) / (done + 1) > self.deadline:
+                return
 
     @contextlib.asynccontextmanager
     async def serving(self, *sides: Side | None) -> AsyncGenerator[list[Server], None]:

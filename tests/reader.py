@@ -95,6 +95,8 @@ class Reader:
     """The `retry:` hints in milliseconds: each connection begins with one, a shutdown sends one."""
     no_content: bool = False
     """The last answer was 204: there is nothing to come."""
+    no_server: bool = False
+    """The last connection was refused, or broke off."""
     _frames: Frames = field(default_factory=Frames)
 
     @property
@@ -124,6 +126,7 @@ class Reader:
         headers = {"Last-Event-ID": str(self.cursor)} if self.cursor else {}
         url = f"/api/generations/{self.generation_id}/stream"
         self._frames = Frames()
+        self.no_server = False
         try:
             async with self.http.stream("GET", url, headers=headers) as response:
                 await self._check(response)
@@ -133,7 +136,7 @@ class Reader:
                     if most_bytes is not None and (most_bytes := most_bytes - len(data)) <= 0:
                         return
         except httpx2.TransportError:
-            return
+            self.no_server = True
 
     async def read_on(self, *, most_bytes: int | None = None) -> Self:
         """One connection to its end, or none, when there is nobody to connect to."""

@@ -108,7 +108,7 @@ class Service:
     async def ready(self) -> None:
         """Wait for /health/ready; fails at once, with the log, when the process has ended."""
         async with asyncio.timeout(PATIENCE_SECONDS), self.client() as client:
-            while not await _answers_ready(client):
+            while not (_listens(self.port) and await _answers_ready(client)):
                 assert self._started().poll() is None, f"llmchat serve ended:\n{self.log}"
                 await asyncio.sleep(LOOK_SECONDS)
 
@@ -160,3 +160,9 @@ async def _answers_ready(client: Client) -> bool:
         return (await client.http.get("/health/ready")).status_code == 200
     except httpx2.TransportError:
         return False
+
+
+def _listens(port: int) -> bool:
+    """Whether somebody does: cheap to ask, so that asking does not slow the start down."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

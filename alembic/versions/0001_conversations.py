@@ -8,6 +8,18 @@ down_revision = None
 
 
 def upgrade() -> None:
+    _create_conversation()
+    _create_message()
+    _create_generation()
+    _create_idempotency()
+
+
+def downgrade() -> None:
+    for table in ("idempotency", "generation", "message", "conversation"):
+        op.drop_table(table)
+
+
+def _create_conversation() -> None:
     op.create_table(
         "conversation",
         sa.Column("seq", sa.Integer, primary_key=True),
@@ -29,6 +41,9 @@ def upgrade() -> None:
     op.create_index(
         "conversation_external_id", "conversation", ["owner", "external_id"], unique=True
     )
+
+
+def _create_message() -> None:
     op.create_table(
         "message",
         sa.Column("seq", sa.Integer, primary_key=True),
@@ -49,6 +64,9 @@ def upgrade() -> None:
     )
     op.create_index("message_of_conversation", "message", ["conversation_id", "seq"])
     op.create_index("message_of_parent", "message", ["parent_id"])
+
+
+def _create_generation() -> None:
     op.create_table(
         "generation",
         sa.Column("seq", sa.Integer, primary_key=True),
@@ -82,6 +100,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("closed = 0"),
         postgresql_where=sa.text("closed = false"),
     )
+
+
+def _create_idempotency() -> None:
     op.create_table(
         "idempotency",
         sa.Column("owner", sa.String, primary_key=True),
@@ -91,11 +112,6 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
     )
     op.create_index("idempotency_age", "idempotency", ["created_at"])
-
-
-def downgrade() -> None:
-    for table in ("idempotency", "generation", "message", "conversation"):
-        op.drop_table(table)
 
 
 def _conversation_id() -> sa.Column[str]:

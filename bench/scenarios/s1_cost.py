@@ -38,7 +38,7 @@ async def rounds(field: Field, servers: list[Server]) -> dict[str, Trials[Window
     """Every side once a round, so that a noisy minute meets them all."""
     trials = {server.name: Trials[Window](server.name) for server in servers}
     warm, seconds = field.choose((3.0, 8.0), (0.7, 1.8))
-    for _ in range(field.rounds):
+    for _ in field.times(field.rounds):
         for server in servers:
             once = partial(paced, server, SCRIPT, STREAMS, warm_seconds=warm, seconds=seconds)
             await trials[server.name].run(once)

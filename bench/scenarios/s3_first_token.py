@@ -22,7 +22,7 @@ GOAL = Goal(3.0)
 
 async def run(field: Field, outcome: Outcome) -> None:
     async with field.serving(DIRECT, RELAY, LLMCHAT_SIDE, node()) as servers:
-        idle = await _idle(servers, field.choose(150, 40) * field.rounds)
+        idle = await _idle(field.part(0.4), servers)
         outcome.rows.append(_row("first token, added over direct ÷ relay", idle, GOAL))
         busy = await _busy(field, servers[:3])
         outcome.rows.append(_row("the same while 100 generations run", busy, None))
@@ -45,11 +45,11 @@ async def first_token_ms(server: Server) -> float:
     return (reader.sequence.arrivals_ns[0] - reader.asked_ns) / 1e6
 
 
-async def _idle(servers: Sequence[Server], requests: int) -> dict[str, Trials[float]]:
+async def _idle(field: Field, servers: Sequence[Server]) -> dict[str, Trials[float]]:
     trials = {server.name: Trials[float](server.name) for server in servers}
     for server in servers:
         await first_token_ms(server)
-    for _ in range(requests):
+    for _ in field.times(field.choose(150, 40) * field.rounds):
         for server in servers:
             await trials[server.name].run(partial(first_token_ms, server))
     return trials
@@ -57,10 +57,10 @@ async def _idle(servers: Sequence[Server], requests: int) -> dict[str, Trials[fl
 
 async def _busy(field: Field, servers: Sequence[Server]) -> dict[str, Trials[float]]:
     trials = {server.name: Trials[float](server.name) for server in servers}
-    for _ in range(field.choose(field.rounds, 1)):
-        for server in servers:
+    for _ in field.times(field.choose(field.rounds, 1)):
+        for left, server in zip(range(len(servers), 0, -1), servers, strict=True):
             async with generations(server, BACKGROUND, BACKGROUND_STREAMS):
-                for _ in range(field.choose(100, 40)):
+                for _ in field.part(1 / (left + 1)).times(field.choose(100, 40)):
                     await trials[server.name].run(partial(first_token_ms, server))
     return trials
 

@@ -47,7 +47,7 @@ class Fetched:
 
 async def run(field: Field, outcome: Outcome) -> None:
     async with field.serving(LLMCHAT_SIDE, ASGI) as (ours, static):
-        await _ended(field, ours, static, outcome)
+        await _ended(field.part(0.5), ours, static, outcome)
         await _live(field, ours, static, outcome)
 
 
@@ -78,10 +78,10 @@ async def _compare(field: Field, replay: Replay, static: Server, outcome: Outcom
     alone = [Trials[Fetched]("llmchat"), Trials[Fetched]("static")]
     crowd = [Trials[float]("llmchat"), Trials[float]("static")]
     mark = sample.body[-MARK_BYTES:]
-    for _ in range(field.choose(100, 30)):
+    for _ in field.part(0.5).times(field.choose(100, 30)):
         await alone[0].run(partial(_fetch, replay.endpoint, replay.until, replay.tokens))
         await alone[1].run(partial(_fetch, body, mark, replay.tokens))
-    for _ in range(field.choose(15, 5)):
+    for _ in field.times(field.choose(15, 5)):
         await crowd[0].run(partial(_crowd_ms, replay.endpoint, replay.until, replay.tokens))
         await crowd[1].run(partial(_crowd_ms, body, mark, replay.tokens))
     errors = [error for trials in alone for error in trials.errors]

@@ -44,7 +44,7 @@ async def run(field: Field, outcome: Outcome) -> None:
     what = f"CPU per event and reader ÷ bare ASGI, {readers:,} readers"
     async with field.serving(Broadcast(), LLMCHAT_SIDE) as servers:
         many = [Trials[Window](server.name) for server in servers]
-        for _ in range(field.rounds):
+        for _ in field.times(field.rounds):
             for trials, server in zip(many, servers, strict=True):
                 await trials.run(partial(_fanout, field, server, readers))
     theirs, ours = many

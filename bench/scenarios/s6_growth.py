@@ -20,21 +20,20 @@ FEW, MANY = 10, 500
 LONG_STREAMS = 8
 LONG_RATE = 300
 HEAD_TOKENS = 1_000
-FAST_SECONDS = 180.0
 FILLERS = 4
-FILL_SECONDS = 300.0
 
 
 async def run(field: Field, outcome: Outcome) -> None:
-    for part in (_generations, _long, _stored):
-        outcome.rows.append(await part(field))
+    outcome.rows.append(await _generations(field.part(0.4)))
+    outcome.rows.append(await _long(field.part(0.5)))
+    outcome.rows.append(await _stored(field))
 
 
 async def _generations(field: Field) -> Row:
     few, many = Trials[Window](f"{FEW} generations"), Trials[Window](f"{MANY} generations")
     warm, seconds = field.choose((2.0, 8.0), (0.5, 2.0))
     async with field.serving(LLMCHAT_SIDE) as (server,):
-        for _ in range(field.choose(field.rounds, 2)):
+        for _ in field.times(field.choose(field.rounds, 2)):
             for trials, streams in ((few, FEW), (many, MANY)):
                 once = partial(paced, server, PACED, streams, warm_seconds=warm, seconds=seconds)
                 await trials.run(once)
@@ -46,7 +45,7 @@ async def _long(field: Field) -> Row:
     script = Script(rate=LONG_RATE, fast_from=HEAD_TOKENS, fast_to=tokens)
     head, tail = Trials[Window]("first tokens"), Trials[Window]("last tokens")
     async with field.serving(LLMCHAT_SIDE) as (server,):
-        for _ in range(field.choose(field.rounds, 1)):
+        for _ in field.times(field.choose(field.rounds, 1)):
             await tail.run(partial(_head_and_tail, server, script, head))
     return _grown(f"CPU per token, after {tokens:,} tokens ÷ the first {HEAD_TOKENS:,}", tail, head)
 
@@ -57,9 +56,8 @@ async def _head_and_tail(server: Server, script: Script, head: Trials[Window]) -
     async with generations(server, script, LONG_STREAMS) as readers:
         await asyncio.sleep(0.2 * HEAD_TOKENS / LONG_RATE)
         head.good.append(await window(server, readers, seconds, script.rate))
-        async with asyncio.timeout(FAST_SECONDS):
-            settled = script.fast_to + LONG_RATE // 2
-            await asyncio.gather(*(reader.reaches(settled) for reader in readers))
+        settled = script.fast_to + LONG_RATE // 2
+        await asyncio.gather(*(reader.reaches(settled) for reader in readers))
         tail = await window(server, readers, seconds, script.rate)
         await finish(server, readers, LONG_STREAMS)
     return tail
@@ -69,8 +67,8 @@ async def _stored(field: Field) -> Row:
     empty, full = Trials[Window]("empty store"), Trials[Window]("full store")
     warm, seconds = field.choose((2.0, 6.0), (0.5, 2.0))
     async with field.serving(LLMCHAT_SIDE, LLMCHAT_SIDE) as servers:
-        stored = await _fill(servers[1], field.choose(10_000, 1_000))
-        for _ in range(field.choose(field.rounds, 1)):
+        stored = await _fill(field.part(0.5), servers[1])
+        for _ in field.times(field.choose(field.rounds, 1)):
             for trials, server in zip((empty, full), servers, strict=True):
                 await trials.run(
                     partial(paced, server, PACED, 100, warm_seconds=warm, seconds=seconds)
@@ -78,11 +76,10 @@ async def _stored(field: Field) -> Row:
     return _grown(f"CPU per token, {stored:,} stored conversations ÷ none", full, empty)
 
 
-async def _fill(server: Server, conversations: int) -> int:
+async def _fill(field: Field, server: Server) -> int:
     """Stores conversations with one message and its answer, as many as time allows."""
-    until = time.monotonic() + FILL_SECONDS
     model = f"openai/{Script(tokens=1).model}"
-    remaining = iter(range(conversations))
+    remaining = iter(range(field.choose(10_000, 1_000)))
     stored = 0
 
     async def filler() -> None:
@@ -90,7 +87,7 @@ async def _fill(server: Server, conversations: int) -> int:
         caller = await connect(server.port)
         try:
             for _ in remaining:
-                if time.monotonic() > until:
+                if time.monotonic() > field.deadline:
                     return
                 made = await caller.call("POST", "/api/conversations", {})
                 path = f"/api/conversations/{made['id']}/messages"

@@ -25,6 +25,8 @@ PACED = Script(rate=30)
 SILENT = Script(rate=0)
 WARM_STREAMS = 20
 CONNECTED_SECONDS = 0.5
+LEAST_SOAK_SECONDS = 5.0
+START_SECONDS = 3.0
 
 
 async def run(field: Field, outcome: Outcome) -> None:
@@ -36,7 +38,8 @@ async def run(field: Field, outcome: Outcome) -> None:
     )
     for what, goal, measure in parts:
         outcome.rows.append(await _row(what, goal, measure))
-    soak = Soak(field.choose(600.0, 20.0))
+    wanted_seconds = field.choose(600.0, 20.0)
+    soak = Soak(max(LEAST_SOAK_SECONDS, min(wanted_seconds, field.seconds_left - START_SECONDS)))
     outcome.rows.append(await _flat(field, soak))
     outcome.data["soak"] = soak.series()
 
@@ -50,7 +53,7 @@ async def _row(what: str, goal: Goal | None, measure: Callable[[], Awaitable[flo
 
 
 async def _flat(field: Field, soak: Soak) -> Row:
-    what = f"RSS growth over a soak of {soak.seconds:g} s"
+    what = f"RSS growth over a soak of {soak.seconds:.0f} s"
     try:
         async with field.serving(LLMCHAT_SIDE) as (server,):
             await soak.run(server)

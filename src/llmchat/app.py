@@ -1,8 +1,9 @@
 """The composition root: the only module that names implementations."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -41,38 +42,66 @@ from llmchat.web.deps import Services
 
 VERSION = version("llmchat")
 
-Drain = Callable[[], Awaitable[None]]
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the service is made of, in the order in which it depends on each other."""
+
+    settings: Settings
+    database: Database
+    log: SqliteTokenLog
+    models: ProviderFactory
+    conversations: SqlConversationStore
+    generations: SqlGenerationStore
+    feed: Feed
+    runner: Runner
+    sweep: Sweep
+
+    async def drain(self) -> None:
+        """Before the server stops to listen: take nothing new, send the readers away, see what
+        runs to its end."""
+        self.runner.draining = True
+        self.log.release_readers()
+        self.feed.release()
+        await self.runner.drain(grace_seconds=self.settings.shutdown_grace_seconds)
+        await self.sweep.end_all()
+
+    async def not_ready(self) -> Sequence[str]:
+        reasons = ["The server is shutting down."] if self.runner.draining else []
+        try:
+            await self.database.ping()
+        except StorageUnavailable as error:
+            reasons.append(error.detail)
+        return reasons
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The service as an ASGI application. It opens what it needs when its lifespan begins, and
-    then has `app.state.services`, `app.state.drain` (to be called before the server stops to
-    listen) and `app.state.providers`."""
+    then has `app.state.parts` and `app.state.services`."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
         async with AsyncExitStack() as stack:
-            await _open(app, settings, stack)
+            app.state.parts = await _open(settings, stack)
+            app.state.services = _services(app.state.parts)
             yield
 
     return api.build(lifespan, version=VERSION, max_body_bytes=settings.max_body_bytes)
 
 
-async def _open(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> None:
-    """Everything in the order in which it depends on each other; closed the other way round."""
+async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
+    """Opens everything; the stack closes it the other way round."""
     clock = Clock()
     stack.enter_context(datadir.locked(settings.data_dir))
     database = await _open_database(settings, stack)
+    log_path = datadir.log_path(settings.data_dir)
     log = await stack.enter_async_context(
-        SqliteTokenLog(
-            datadir.log_path(settings.data_dir), durability=settings.durability, now=clock.seconds
-        )
+        SqliteTokenLog(log_path, durability=settings.durability, now=clock.seconds)
     )
-    factory = await stack.enter_async_context(aclosing(providers_of(settings)))
+    models = await stack.enter_async_context(aclosing(providers_of(settings)))
     conversations = SqlConversationStore(database, clock.now)
     generations = SqlGenerationStore(database, clock.now)
-    feed = Feed()
-    prompts = Prompts(conversations, factory, budget_tokens=settings.max_history_tokens)
+    prompts = Prompts(conversations, models, budget_tokens=settings.max_history_tokens)
     runner = await stack.enter_async_context(
         Runner(
             worker=WorkerId(new_id("worker")),
@@ -86,52 +115,41 @@ async def _open(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> None
         )
     )
     sweep = Sweep(
-        runner=runner,
-        log=log,
-        generations=generations,
-        lease_seconds=settings.lease_seconds,
+        runner=runner, log=log, generations=generations, lease_seconds=settings.lease_seconds
     )
     # Before the first request: whoever comes back after a crash finds its generation ended.
     await sweep.end_all()
     await stack.enter_async_context(sweep)
-    await stack.enter_async_context(
-        Retention(log, retention_seconds=settings.log_retention_seconds, now=clock.seconds)
-    )
-    chat = ChatService(
-        conversations=conversations,
-        generations=generations,
-        log=log,
-        models=factory,
-        runner=runner,
-        feed=feed,
-        defaults=_defaults(settings),
-    )
+    retention = settings.log_retention_seconds
+    await stack.enter_async_context(Retention(log, retention_seconds=retention, now=clock.seconds))
+    return Parts(settings, database, log, models, conversations, generations, Feed(), runner, sweep)
 
-    async def not_ready() -> Sequence[str]:
-        return [
-            *(["The server is shutting down."] if runner.draining else []),
-            *await _storage_problems(database),
-        ]
 
-    async def drain() -> None:
-        runner.draining = True
-        log.release_readers()
-        feed.release()
-        await runner.drain(grace_seconds=settings.shutdown_grace_seconds)
-        await sweep.end_all()
-
-    app.state.services = Services(
-        chat=chat,
-        history=HistoryService(conversations=conversations, log=log, runner=runner, feed=feed),
-        watch=ConversationWatch(conversations, log, feed),
-        models=factory,
-        not_ready=not_ready,
+def _services(parts: Parts) -> Services:
+    settings = parts.settings
+    return Services(
+        chat=ChatService(
+            conversations=parts.conversations,
+            generations=parts.generations,
+            log=parts.log,
+            models=parts.models,
+            runner=parts.runner,
+            feed=parts.feed,
+            defaults=_defaults(settings),
+        ),
+        history=HistoryService(
+            conversations=parts.conversations,
+            log=parts.log,
+            runner=parts.runner,
+            feed=parts.feed,
+        ),
+        watch=ConversationWatch(parts.conversations, parts.log, parts.feed),
+        models=parts.models,
+        not_ready=parts.not_ready,
         heartbeat_seconds=settings.heartbeat_seconds,
         durability=settings.durability,
         version=VERSION,
     )
-    app.state.drain = drain
-    app.state.providers = factory
 
 
 def providers_of(settings: Settings) -> ProviderFactory:
@@ -173,14 +191,6 @@ async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
     path = database_path(settings)
     await asyncio.to_thread(migrations.upgrade, f"sqlite:///{path}")
     return await stack.enter_async_context(aclosing(Database(path)))
-
-
-async def _storage_problems(database: Database) -> Sequence[str]:
-    try:
-        await database.ping()
-    except StorageUnavailable as error:
-        return [error.detail]
-    return []
 
 
 def _clocks(settings: Settings) -> Clocks:

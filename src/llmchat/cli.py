@@ -60,7 +60,7 @@ def serve(
     async def run() -> None:
         server = Server(application, host=settings.host, port=settings.port)
         await server.serve_app(
-            lambda url: greet(url, settings.data_dir, application.state.providers)
+            lambda url: greet(url, settings.data_dir, application.state.parts.models)
         )
 
     _run(run)

@@ -133,6 +133,8 @@ class Turn:
     message: Message
     reply: Message
     generation: Generation
+    earlier: Sequence[Generation] = ()
+    """What was live in the conversation before it, the oldest first."""
     claimed: bool = False
     """The generation belongs to the worker that asked for it: it need not wait for its turn."""
     replayed: bool = False

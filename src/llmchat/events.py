@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import orjson
 
@@ -72,6 +72,7 @@ class Failed:
 
 Terminal = Finished | Failed
 Event = Started | Delta | ToolCall | Reset | Terminal
+E = TypeVar("E", bound=Event)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,25 +128,15 @@ def fold(entries: Iterable[Entry]) -> Transcript:
     return transcript
 
 
-def join_deltas(events: Iterable[Event]) -> list[Event]:
+def join_deltas(events: Sequence[E]) -> list[E | Delta]:
     """Adjacent deltas of one channel become one event: what piled up is stored at once."""
-    joined: list[Event] = []
-    texts: list[str] = []
-    channel: Channel = "answer"
+    joined: list[E | Delta] = []
     for event in events:
-        if isinstance(event, Delta):
-            if texts and event.channel != channel:
-                joined.append(Delta("".join(texts), channel))
-                texts = []
-            channel = event.channel
-            texts.append(event.text)
-            continue
-        if texts:
-            joined.append(Delta("".join(texts), channel))
-            texts = []
-        joined.append(event)
-    if texts:
-        joined.append(Delta("".join(texts), channel))
+        last = joined[-1] if joined else None
+        if isinstance(event, Delta) and isinstance(last, Delta) and last.channel == event.channel:
+            joined[-1] = Delta(last.text + event.text, event.channel)
+        else:
+            joined.append(event)
     return joined
 
 

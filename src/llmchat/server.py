@@ -8,6 +8,8 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from llmchat.web.wire import BoundedHttp
+
 # The drain has already ended the streams; what is still open after it is a client that stalls.
 _CLOSE_SECONDS = 2
 
@@ -26,7 +28,7 @@ class Server(uvicorn.Server):
                 host=host,
                 port=port,
                 loop="uvloop",
-                http="httptools",
+                http=BoundedHttp,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -62,7 +64,7 @@ class Server(uvicorn.Server):
             self._loop.call_soon_threadsafe(lambda: None)
 
     async def _drain(self) -> None:
-        await self._app.state.drain()
+        await self._app.state.parts.drain()
         self.should_exit = True
 
     async def _announce(self, on_ready: Callable[[str], None]) -> None:

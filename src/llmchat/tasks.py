@@ -38,6 +38,8 @@ class TaskSet:
     async def cancel_all(self) -> None:
         for task in list(self._tasks):
             await cancel(task)
+            # Its callback comes a turn later: whoever loops until none is left would never wait.
+            self._tasks.discard(task)
 
 
 async def cancel(task: asyncio.Task[Any]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from llmchat.tokenlog.base import TokenLog
 from tests.contract.logs import PLACES, LogPlace
+from tests.contract.stores import STORES, Stores
 
 
 @pytest.fixture(params=PLACES)
@@ -18,3 +19,9 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> LogPlace:
 async def log(place: LogPlace) -> AsyncGenerator[TokenLog, None]:
     async with place.open() as log:
         yield log
+
+
+@pytest.fixture(params=STORES)
+async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Stores, None]:
+    async with STORES[request.param](tmp_path) as stores:
+        yield stores

@@ -1,7 +1,7 @@
 """Readers of a log, and what the entries that they got have to say."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from itertools import count
 
@@ -62,6 +62,12 @@ async def read_upto(
             batches.append(batch)
             after = batch[-1].last
     return batches
+
+
+async def rest(reading: AsyncGenerator[Sequence[Entry], None]) -> list[Sequence[Entry]]:
+    """The batches that are still to come of a read that has begun."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        return [batch async for batch in reading]
 
 
 class Follower:

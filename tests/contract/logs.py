@@ -57,10 +57,15 @@ class MemoryPlace:
 class SqlitePlace:
     durable = True
 
-    def __init__(self, durability: Durability, folder: Path) -> None:
-        self.time = SetTime()
-        self.path = folder / "log.db"
+    def __init__(
+        self, durability: Durability, folder: Path, time: SetTime | None = None, crashes: int = 0
+    ) -> None:
+        self.time = time or SetTime()
+        self.path = folder / f"after {crashes} crashes" / "log.db"
+        self.path.parent.mkdir(exist_ok=True)
         self._durability = durability
+        self._folder = folder
+        self._crashes = crashes
 
     def open(self) -> SqliteTokenLog:
         return SqliteTokenLog(self.path, durability=self._durability, now=self.time.seconds)
@@ -68,10 +73,9 @@ class SqlitePlace:
     async def after_crash(self, log: TokenLog) -> LogPlace:
         """The files as they are, the write-ahead log included, while they are open."""
         assert isinstance(log, SqliteTokenLog)
-        folder = self.path.parent / "after a crash"
-        await log._write(partial(shutil.copytree, self.path.parent, folder))
-        found = SqlitePlace(self._durability, folder)
-        found.time = self.time
+        found = SqlitePlace(self._durability, self._folder, self.time, self._crashes + 1)
+        copy = partial(shutil.copytree, self.path.parent, found.path.parent, dirs_exist_ok=True)
+        await log._write(copy)
         return found
 
     def waiting_readers(self, log: TokenLog) -> int:

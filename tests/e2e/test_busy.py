@@ -1,6 +1,7 @@
 """P11: whoever sends at the same time as others gets what `on_busy` says, and nothing is lost."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -23,7 +24,7 @@ def in_turns(messages: list[Json]) -> list[tuple[str, str]]:
     questions, answers = messages[::2], messages[1::2]
     assert {message["role"] for message in questions} == {"user"}
     assert {message["role"] for message in answers} == {"assistant"}
-    for one, other in zip(messages, messages[1:], strict=False):
+    for one, other in pairwise(messages):
         assert other["parent_id"] == one["id"]
     return [(q["content"], a["content"]) for q, a in zip(questions, answers, strict=True)]
 
@@ -60,7 +61,7 @@ async def test_queued_sends_run_one_after_another_in_their_order(client: Client)
     ran = sorted(generations, key=lambda generation: str(generation["started_at"]))
     replies = [message["id"] for message in await client.messages(conversation)][1::2]
     assert [generation["message_id"] for generation in ran] == replies
-    for one, other in zip(ran, ran[1:], strict=False):
+    for one, other in pairwise(ran):
         assert one["ended_at"] <= other["started_at"]
 
 

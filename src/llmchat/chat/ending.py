@@ -1,10 +1,11 @@
 """Settle first, then finish: how a generation's row and its last event come to say the same."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
 from llmchat.domain import Generation, Status
-from llmchat.errors import Interrupted, LogGone
+from llmchat.errors import Interrupted, LogGone, OffsetConflict
 from llmchat.events import Failed, Finished, Started, Terminal, Transcript, Usage, fold
 from llmchat.ids import WorkerId
 from llmchat.store.base import GenerationStore, Settlement, Unfinished
@@ -54,11 +55,13 @@ class Ending:
         return True
 
     async def _transcript(self, generation: Generation) -> Transcript:
-        """All that the log says. A log that was never begun is begun."""
+        """All that the log says. A log that was never begun is begun, unless its maker is about
+        to do so: then what is appended comes behind that."""
         try:
             return fold(await self._log.snapshot(generation.id))
         except LogGone:
-            await self._log.append(generation.id, [started(generation)], at=1)
+            with suppress(OffsetConflict):
+                await self._log.append(generation.id, [started(generation)], at=1)
             return Transcript(last=1)
 
     async def _settle(

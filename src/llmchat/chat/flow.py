@@ -14,7 +14,7 @@ from llmchat.errors import (
     UpstreamTooLarge,
     UpstreamTruncated,
 )
-from llmchat.events import Event, Failed, Finished, Terminal, join_deltas
+from llmchat.events import Delta, Event, Failed, Finished, Terminal, join_deltas
 from llmchat.ids import GenerationId
 from llmchat.providers.base import ProviderEvent
 from llmchat.tokenlog.base import TokenLog
@@ -115,7 +115,9 @@ class Flow:
         if not events:
             return ()
         self._watch.tick()
-        self._chars += sum(len(getattr(event, "text", "")) for event in events)
+        for event in events:
+            if isinstance(event, Delta):
+                self._chars += len(event.text)
         if self._chars > _MOST_TEXT_CHARS:
             raise UpstreamTooLarge(
                 f"The answer grew past {_MOST_TEXT_CHARS} characters. What came is kept."

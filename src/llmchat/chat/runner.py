@@ -12,7 +12,7 @@ import structlog
 from llmchat.chat.ending import Ending, interrupted, metered, started, stopped
 from llmchat.chat.flow import Clocks, Flow
 from llmchat.domain import Generation, Prompt
-from llmchat.errors import LlmchatError, OffsetConflict, StorageUnavailable
+from llmchat.errors import LlmchatError, LogGone, OffsetConflict, StorageUnavailable
 from llmchat.events import Failed, Started, Terminal, Transcript, fold
 from llmchat.ids import ConversationId, GenerationId, WorkerId, new_id
 from llmchat.providers.base import Provider
@@ -81,30 +81,33 @@ class Runner:
 
     async def begin(self, generation: Generation, *, claimed: bool) -> None:
         """Begin the log, and the work when it is `claimed`. After this it can be followed."""
-        await self._log.append(generation.id, [started(generation)], at=1)
-        if claimed:
-            self.run(generation, at=2)
+        # Known before its log is: a stop in between would otherwise find nobody to tell.
+        running = self._enter(generation, at=2) if claimed else None
+        begun = False
+        try:
+            # Whoever was quicker to stop it has begun its log, and ended it.
+            with suppress(OffsetConflict):
+                await self._log.append(generation.id, [started(generation)], at=1)
+                begun = True
+        finally:
+            if running is not None:
+                self._spawn(running) if begun else self._leave(running)
 
     async def advance(self, conversation: ConversationId) -> None:
         """Run the conversation's next queued generation, unless one is running."""
         if not self.draining:
             queued = await self._generations.next_queued(conversation)
             if queued is not None:
-                await self.start_queued(queued)
+                # Without a log it is just being made: whoever makes it advances, too.
+                with suppress(LogGone):
+                    await self.start_queued(queued)
 
     async def start_queued(self, id: GenerationId) -> None:
-        """Run it if it is its turn: the store knows."""
+        """Run it if it is its turn: the store knows. Raises LogGone before its log has begun."""
+        head = await self._log.head(id)
         generation = await self._generations.claim(id, self.worker)
         if generation is not None:
-            head = await self._log.head(id)
-            self.run(generation, at=head.last + 1)
-
-    def run(self, generation: Generation, *, at: int) -> None:
-        """Write what this worker owns, from the offset `at` on, in the background."""
-        flow = Flow(self._log, generation.id, at=at, clocks=self._clocks)
-        running = _Running(generation, flow, asyncio.Event(), time.monotonic())
-        self._running[generation.id] = running
-        self._tasks.spawn(self._run(running), name=f"run {generation.id}")
+            self._spawn(self._enter(generation, at=head.last + 1))
 
     async def stop(self, generation: Generation) -> None:
         """When this returns, the generation has ended, with the text that it had."""
@@ -144,6 +147,19 @@ class Runner:
         for running in list(self._running.values()):
             await running.ended.wait()
 
+    def _enter(self, generation: Generation, *, at: int) -> _Running:
+        flow = Flow(self._log, generation.id, at=at, clocks=self._clocks)
+        running = _Running(generation, flow, asyncio.Event(), time.monotonic())
+        self._running[generation.id] = running
+        return running
+
+    def _leave(self, running: _Running) -> None:
+        del self._running[running.generation.id]
+        running.ended.set()
+
+    def _spawn(self, running: _Running) -> None:
+        self._tasks.spawn(self._run(running), name=f"run {running.generation.id}")
+
     async def _idle(self) -> None:
         while self._running or self._unstored:  # noqa: ASYNC110 - two sets, once in a lifetime
             await asyncio.sleep(_DRAIN_LOOK_SECONDS)
@@ -158,8 +174,7 @@ class Runner:
             # The sweep ends it when the storage is back.
             _log.error("A log cannot be written", generation_id=id, error=error.detail)
         finally:
-            del self._running[id]
-            running.ended.set()
+            self._leave(running)
         await self.advance(running.generation.conversation_id)
 
     async def _write(self, running: _Running) -> tuple[Terminal, int]:

@@ -111,9 +111,9 @@ class ChatService:
             ask.idempotency,
             self._runner.worker,
         )
-        busy = await self._to_interrupt(owner, conversation_id, ask)
+        self._refuse_while_draining()
         turn = await self._conversations.add_turn(owner, draft)
-        await self._begin(turn, busy, turn.message, turn.reply)
+        await self._begin(turn, ask.on_busy, turn.message, turn.reply)
         return turn
 
     async def regenerate(self, owner: OwnerId, message_id: MessageId, ask: Ask) -> Turn:
@@ -124,9 +124,9 @@ class ChatService:
         draft = ReplyDraft(
             message_id, model, params, ask.on_busy, ask.idempotency, self._runner.worker
         )
-        busy = await self._to_interrupt(owner, conversation.id, ask)
+        self._refuse_while_draining()
         turn = await self._conversations.add_reply(owner, draft)
-        await self._begin(turn, busy, turn.reply)
+        await self._begin(turn, ask.on_busy, turn.reply)
         return turn
 
     async def follow(
@@ -195,15 +195,7 @@ class ChatService:
         self._models.resolve(model)
         return model, ask.params.over(conversation.params).over(self._defaults)
 
-    async def _to_interrupt(
-        self, owner: OwnerId, id: ConversationId, ask: Ask
-    ) -> Sequence[Generation]:
-        self._refuse_while_draining()
-        if ask.on_busy is not OnBusy.INTERRUPT:
-            return ()
-        return await self._conversations.live(owner, id)
-
-    async def _begin(self, turn: Turn, busy: Sequence[Generation], *added: Message) -> None:
+    async def _begin(self, turn: Turn, on_busy: OnBusy, *added: Message) -> None:
         if turn.replayed:
             return
         generation = turn.generation
@@ -212,8 +204,10 @@ class ChatService:
         self._feed.announce(
             generation.conversation_id, *announced, GenerationStarted(generation.id)
         )
-        for earlier in busy:
-            await self._runner.stop(earlier)
+        if on_busy is OnBusy.INTERRUPT:
+            # The youngest first: else the end of one would begin the next.
+            for earlier in reversed(turn.earlier):
+                await self._runner.stop(earlier)
         if not turn.claimed:
             await self._runner.advance(generation.conversation_id)
 

@@ -1,16 +1,20 @@
 """Models that need no network: to try everything out, and to test with."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from importlib.resources import files
+from itertools import islice
 
 from llmchat.domain import Model, Prompt, Role
 from llmchat.errors import UpstreamRejected
 from llmchat.events import Delta, Finished, Usage
 from llmchat.providers.base import ProviderEvent
+from llmchat.text import clean
 
 _STORY_TOKENS = 300
 _BURST = 64
+_WORD = re.compile(r"\s*\S+|\s+")
 _MOST_STORY_TOKENS = 200_000
 _TOKENS_PER_SECOND = 30.0
 _MOST_TOKENS_PER_SECOND = 100_000.0
@@ -23,13 +27,13 @@ class DemoProvider:
     """
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Sequence[ProviderEvent], None]:
-        tokens = list(_tokens(prompt))
-        limit = prompt.params.max_tokens
-        shown = tokens if limit is None else tokens[:limit]
-        async for batch in _paced(shown, _rate(prompt)):
+        tokens = _tokens(prompt)
+        given = 0
+        async for batch in _paced(islice(tokens, prompt.params.max_tokens), _rate(prompt)):
             yield [Delta(token) for token in batch]
-        reason = "stop" if len(shown) == len(tokens) else "length"
-        yield [Finished("complete", reason, _usage(prompt, len(shown)))]
+            given += len(batch)
+        reason = "stop" if next(tokens, None) is None else "length"
+        yield [Finished("complete", reason, _usage(prompt, given))]
 
     async def models(self) -> Sequence[Model]:
         return [Model(name, "demo", context_window=_MOST_STORY_TOKENS) for name in _MODELS]
@@ -42,7 +46,7 @@ def _echo(prompt: Prompt) -> Iterator[str]:
     said = [message.content for message in prompt.messages if message.role is Role.USER]
     yield "You "
     yield "said: "
-    yield from _words(said[-1] if said else "nothing.")
+    yield from _words(clean(said[-1]) if said else "nothing.")
 
 
 def _story(prompt: Prompt) -> Iterator[str]:
@@ -67,29 +71,24 @@ def _tokens(prompt: Prompt) -> Iterator[str]:
 
 def _words(text: str) -> Iterator[str]:
     """Each word with the white space before it: joined, they are the text again."""
-    start = 0
-    for end in range(1, len(text)):
-        if text[end].isspace() and not text[end - 1].isspace():
-            yield text[start:end]
-            start = end
-    if text:
-        yield text[start:]
+    return (word[0] for word in _WORD.finditer(text))
 
 
-async def _paced(tokens: Sequence[str], per_second: float) -> AsyncGenerator[Sequence[str], None]:
-    """All that is due, at each moment at which one is."""
+async def _paced(tokens: Iterator[str], per_second: float) -> AsyncGenerator[Sequence[str], None]:
+    """All that is due, at each moment at which one is, and never so much that others wait."""
     loop = asyncio.get_running_loop()
     begin = loop.time()
     given = 0
-    while given < len(tokens):
+    upcoming = next(tokens, None)
+    while upcoming is not None:
         pause = begin + given / per_second - loop.time() if per_second else 0.0
         # Also when nothing is to be waited for: whoever never waits keeps all others waiting.
         await asyncio.sleep(max(0.0, pause))
-        due = int((loop.time() - begin) * per_second) if per_second else given + _BURST
-        # At least one: rounding may say that the one just waited for is not due yet.
-        batch = tokens[given : max(given + 1, due)]
+        due = (loop.time() - begin) * per_second - given if per_second else _BURST
+        batch = [upcoming, *islice(tokens, min(max(0, int(due) - 1), _BURST))]
         yield batch
         given += len(batch)
+        upcoming = next(tokens, None)
 
 
 def _rate(prompt: Prompt) -> float:

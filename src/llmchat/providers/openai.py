@@ -1,39 +1,42 @@
 """Any server that speaks OpenAI's chat completions: OpenAI, Groq, vLLM, llama.cpp, LocalAI, …"""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from contextlib import aclosing, contextmanager, suppress
+import json
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from llmchat.domain import Model, Prompt
 from llmchat.errors import (
-    ProviderError,
     UpstreamMalformed,
-    UpstreamRateLimited,
     UpstreamRejected,
-    UpstreamTooLarge,
     UpstreamTruncated,
-    UpstreamUnauthorized,
     UpstreamUnavailable,
 )
 from llmchat.providers.base import ProviderEvent
-from llmchat.providers.openai_chunks import ChunkReader, error_in, shown
-from llmchat.providers.sse import MOST_EVENT_BYTES
+from llmchat.providers.openai_chunks import ChunkReader
+from llmchat.providers.openai_client import OpenAIClient, whole_body
+from llmchat.providers.transport import body_of
+from llmchat.text import clean
 
 if TYPE_CHECKING:
-    import httpx2
-    from openai import AsyncOpenAI, AsyncStream
-    from openai._response import AsyncAPIResponse, AsyncResponseContextManager
+    from openai import AsyncStream
+    from openai._response import AsyncAPIResponse
     from openai.types.chat import ChatCompletionChunk
 
-_CONNECT_SECONDS = 10.0
 _MODELS_SECONDS = 5.0
+_MOST_MODELS_BYTES = 8 * 1024 * 1024
+_MOST_MODEL_ID_CHARS = 256
+# OpenRouter and Together; vLLM; Groq; llama.cpp, inside `meta`.
+_WINDOW_NAMES = ("context_length", "max_model_len", "context_window", "n_ctx")
 # Some servers name a finish reason and then keep the connection open: usage may follow, and that is
 # worth a moment, not a minute.
 _AFTER_FINISH_SECONDS = 2.0
-_NO_KEY = "none"
+# Behind [DONE] comes only the end of the response. A connection that has not seen it cannot be used
+# again, and the next answer would begin with another TLS handshake.
+_AFTER_DONE_SECONDS = 0.1
 
 
 class OpenAIProvider:
@@ -54,161 +57,111 @@ class OpenAIProvider:
         models: Sequence[str] = (),
     ) -> None:
         self._name = name
-        self._base_url = base_url
-        self._api_key = api_key
-        self._headers = headers
         self._models = models
-        self._opened: AsyncOpenAI | None = None
+        self._client = OpenAIClient(name, base_url=base_url, api_key=api_key, headers=headers)
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Sequence[ProviderEvent], None]:
         reader = ChunkReader(hide_reasoning=bool(prompt.params.skip_thinking))
-        begun = False
         try:
-            with self._translated():
-                async with self._request(prompt) as response:
-                    await self._check_type(response.http_response)
-                    async for data in _bytes(response.http_response, reader):
-                        if events := reader.feed(data):
-                            begun = True
+            with self._client.translated():
+                async with (
+                    self._request(prompt) as response,
+                    aclosing(body_of(response.http_response)) as chunks,
+                ):
+                    async for chunk in chunks:
+                        if events := reader.feed(chunk):
                             yield events
-                        if reader.done or reader.error is not None:
+                        if reader.over:
                             break
+                    if events := await _epilogue(chunks, reader):
+                        yield events
         except UpstreamUnavailable as error:
-            if begun:
-                raise UpstreamTruncated(f"The connection broke in mid-answer. {error}") from error
-            raise
-        if reader.error is None and (events := reader.end()):
+            if reader.begun and not reader.complete:
+                raise _in_mid_answer(error) from None
+            if not reader.complete:
+                raise
+        if events := reader.end():
             yield events
         if reader.error is not None:
-            raise reader.error
+            raise self._client.quiet(reader.error)
 
     async def models(self) -> Sequence[Model]:
         if self._models:
             return [Model(model, self._name) for model in self._models]
-        with self._translated():
-            response = await self._client().models.with_raw_response.list(timeout=_MODELS_SECONDS)
-            body = response.http_response.json()
-        try:
-            return [_model(self._name, found) for found in body["data"]]
-        except (KeyError, TypeError):
-            raise UpstreamMalformed(
-                f"{self._where} answered its list of models with something else."
-            ) from None
+        with self._client.translated():
+            try:
+                async with asyncio.timeout(_MODELS_SECONDS):
+                    listed = await self._list_models()
+            except TimeoutError:
+                raise UpstreamUnavailable(
+                    f"{self._client.where} did not list its models in {_MODELS_SECONDS:g} seconds."
+                ) from None
+        return [Model(id, self._name, context_window=window) for id, window in listed.items()]
 
     async def aclose(self) -> None:
-        if self._opened is not None:
-            await self._opened.close()
+        await self._client.aclose()
 
     def _request(
         self, prompt: Prompt
-    ) -> "AsyncResponseContextManager[AsyncAPIResponse[AsyncStream[ChatCompletionChunk]]]":
-        return self._client().chat.completions.with_streaming_response.create(
+    ) -> "AbstractAsyncContextManager[AsyncAPIResponse[AsyncStream[ChatCompletionChunk]]]":
+        limit = "max_completion_tokens" if self._client.is_openai else "max_tokens"
+        return self._client.open().chat.completions.with_streaming_response.create(
             model=prompt.model,
             messages=[],
             stream=True,
             # Its bytes are read as they are: a compressed stream would also come late.
             extra_headers={"Accept-Encoding": "identity"},
-            extra_body=_body(prompt),
+            extra_body=_body(prompt, limit),
         )
 
-    async def _check_type(self, response: "httpx2.Response") -> None:
-        """A 200 is not yet a stream: some servers put an error, or a web page, into it."""
-        content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if content_type == "application/json":
-            raise await self._error_body(response)
-        if content_type == "text/html":
+    async def _list_models(self) -> Mapping[str, int | None]:
+        async with self._client.open().models.with_streaming_response.list() as response:
+            body = await whole_body(response.http_response, most_bytes=_MOST_MODELS_BYTES)
+        try:
+            # Ollama says null when it has none.
+            return dict(_models_in(orjson.loads(body)["data"] or []))
+        except (AttributeError, KeyError, TypeError, ValueError):
             raise UpstreamMalformed(
-                f"{self._where} answered with a web page. The base URL of an OpenAI-compatible "
-                "server usually ends in /v1."
-            )
-
-    async def _error_body(self, response: "httpx2.Response") -> ProviderError:
-        body = b""
-        async for chunk in response.aiter_raw():
-            body += chunk
-            if len(body) > MOST_EVENT_BYTES:
-                return UpstreamTooLarge(f"{self._where} answered with more than an error.")
-        try:
-            return error_in(orjson.loads(body))
-        except (orjson.JSONDecodeError, AttributeError):
-            return UpstreamMalformed(f"{self._where} answered no stream but {shown(body[:80])}.")
-
-    @property
-    def _where(self) -> str:
-        return f"{self._name} ({self._base_url})"
-
-    def _client(self) -> "AsyncOpenAI":
-        if self._opened is None:
-            # Half a second that `llmchat --help` need not pay.
-            import httpx2
-            from openai import AsyncOpenAI, DefaultAioHttpClient
-
-            timeout = httpx2.Timeout(None, connect=_CONNECT_SECONDS)
-            # 0 is aiohttp's word for no limit; with None it would stop at 100 connections.
-            limits = httpx2.Limits(max_connections=0)
-            self._opened = AsyncOpenAI(
-                base_url=self._base_url,
-                api_key=self._api_key or _NO_KEY,
-                default_headers=dict(self._headers),
-                max_retries=0,
-                timeout=timeout,
-                http_client=DefaultAioHttpClient(limits=limits, timeout=timeout),
-            )
-        return self._opened
-
-    @contextmanager
-    def _translated(self) -> Generator[None, None, None]:
-        import httpx2
-        import openai
-
-        try:
-            yield
-        except openai.APIStatusError as error:
-            raise self._status_error(error) from error
-        except (openai.APIConnectionError, httpx2.TransportError) as error:
-            cause = shown(error.__cause__ or error)
-            raise UpstreamUnavailable(f"{self._where} cannot be reached: {cause}.") from error
-        except openai.APIError as error:
-            raise UpstreamMalformed(f"{self._where} answered nonsense: {shown(error)}.") from error
-
-    def _status_error(self, error: "Any") -> ProviderError:
-        status = error.status_code
-        retry_after = _retry_after_seconds(error.response.headers)
-        said = self._without_key(shown(_message(error)))
-        if status == 429:
-            return UpstreamRateLimited(
-                f"{self._where} asks to slow down: {said}", retry_after_seconds=retry_after
-            )
-        if status >= 500 or status in (408, 409, 425):
-            return UpstreamUnavailable(
-                f"{self._where} failed with {status}: {said}", retry_after_seconds=retry_after
-            )
-        if status in (401, 403):
-            # Its text may quote the key.
-            return UpstreamUnauthorized(f"{self._where} refused the API key ({status}). Check it.")
-        return UpstreamRejected(f"{self._where} refused the request with {status}: {said}")
-
-    def _without_key(self, text: str) -> str:
-        return text.replace(self._api_key, "…") if self._api_key else text
+                f"{self._client.where} answered its list of models with something else. The base "
+                "URL of an OpenAI-compatible server usually ends in /v1."
+            ) from None
 
 
-async def _bytes(response: "httpx2.Response", reader: ChunkReader) -> AsyncGenerator[bytes, None]:
-    chunks = response.aiter_raw()
-    async with aclosing(chunks):
-        async for chunk in chunks:
-            yield chunk
-            if reader.finish_reason is not None:
-                break
-        with suppress(TimeoutError, StopAsyncIteration):
-            while True:
-                yield await asyncio.wait_for(anext(chunks), _AFTER_FINISH_SECONDS)
+async def _epilogue(
+    chunks: AsyncGenerator[bytes, None], reader: ChunkReader
+) -> list[ProviderEvent]:
+    """What comes for a moment behind the evidence that the answer is whole.
+
+    Not a part of the generator above: a timeout that is open over a `yield` strikes whoever runs
+    when it expires.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _AFTER_FINISH_SECONDS
+    events: list[ProviderEvent] = []
+    with suppress(TimeoutError):
+        async with asyncio.timeout_at(deadline) as patience:
+            while reader.error is None:
+                if reader.done:
+                    patience.reschedule(min(deadline, loop.time() + _AFTER_DONE_SECONDS))
+                if not (chunk := await anext(chunks, b"")):
+                    break
+                events += reader.feed(chunk)
+    return events
 
 
-def _body(prompt: Prompt) -> dict[str, Any]:
+def _in_mid_answer(error: UpstreamUnavailable) -> UpstreamTruncated:
+    return UpstreamTruncated(
+        f"The answer broke off; what came is kept, ask again for a whole one. {error.detail}"
+    )
+
+
+def _body(prompt: Prompt, limit: str) -> dict[str, Any]:
     params = prompt.params.as_json()
     params.pop("skip_thinking", None)
     extra = params.pop("extra", {})
-    return {
+    if "max_tokens" in params:
+        params[limit] = params.pop("max_tokens")
+    body = {
         **extra,
         **params,
         "model": prompt.model,
@@ -216,27 +169,21 @@ def _body(prompt: Prompt) -> dict[str, Any]:
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+    try:
+        json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
+    except (RecursionError, TypeError, ValueError) as error:
+        raise UpstreamRejected(f"The request cannot be written as JSON: {error}") from None
+    return body
 
 
-def _model(provider: str, found: Mapping[str, Any]) -> Model:
-    window = found.get("context_length") or found.get("max_model_len")
-    return Model(
-        str(found["id"]), provider, context_window=window if isinstance(window, int) else None
-    )
+def _models_in(listed: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, int | None]]:
+    for found in listed:
+        id = found["id"]
+        if isinstance(id, str) and 0 < len(id) <= _MOST_MODEL_ID_CHARS:
+            yield clean(id), _context_window(found)
 
 
-def _message(error: Any) -> object:
-    body = error.body
-    if isinstance(body, Mapping):
-        inner = body.get("error", body)
-        return inner.get("message", inner) if isinstance(inner, Mapping) else inner
-    return body or error.message
-
-
-def _retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    for name, seconds in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            return max(0.0, float(headers[name]) * seconds)
-        except (KeyError, ValueError):
-            continue
-    return None
+def _context_window(found: Mapping[str, Any]) -> int | None:
+    places = (found, found.get("meta") or {})
+    sizes = (place.get(name) for place in places for name in _WINDOW_NAMES)
+    return next((size for size in sizes if isinstance(size, int) and 0 < size < 2**53), None)

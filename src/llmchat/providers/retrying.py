@@ -14,6 +14,8 @@ _WAIT_SECONDS_MOST = 8.0
 # A server that asks for more than this is better left alone: the caller is told how long to wait.
 _RETRY_AFTER_SECONDS_MOST = 20.0
 
+Batches = AsyncGenerator[Sequence[ProviderEvent], None]
+
 
 class Retrying:
     """A Provider that asks up to `attempts` times, with backoff and the server's `Retry-After`.
@@ -26,14 +28,22 @@ class Retrying:
         self._inner = inner
         self._attempts = attempts
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Sequence[ProviderEvent], None]:
-        yielded = False
+    async def stream(self, prompt: Prompt) -> Batches:
+        first, batches = await self._begin(prompt)
+        async with aclosing(batches):
+            yield first
+            async for batch in batches:
+                yield batch
 
-        def again(error: Exception) -> bool | float:
-            return not yielded and _wait_before_retry(error)
+    async def models(self) -> Sequence[Model]:
+        return await self._inner.models()
 
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def _begin(self, prompt: Prompt) -> tuple[Sequence[ProviderEvent], Batches]:
         async for attempt in stamina.retry_context(
-            on=again,
+            on=_wait_before_retry,
             attempts=self._attempts,
             timeout=None,
             wait_initial=_WAIT_SECONDS_FIRST,
@@ -41,16 +51,9 @@ class Retrying:
             wait_jitter=_WAIT_SECONDS_FIRST,
         ):
             with attempt:
-                async with aclosing(self._inner.stream(prompt)) as batches:
-                    async for batch in batches:
-                        yielded = True
-                        yield batch
-
-    async def models(self) -> Sequence[Model]:
-        return await self._inner.models()
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
+                batches = self._inner.stream(prompt)
+                return await anext(batches), batches
+        raise AssertionError("the last attempt returns or raises")
 
 
 def _wait_before_retry(error: Exception) -> bool | float:

@@ -24,6 +24,7 @@ class EventParser:
     def __init__(self) -> None:
         self._rest = b""
         self._started = False
+        self._after_cr = False
         self._name = b""
         self._data: list[bytes] = []
         self._size = 0
@@ -31,15 +32,15 @@ class EventParser:
     def feed(self, chunk: bytes) -> Sequence[SseEvent]:
         """Raises UpstreamTooLarge for an event of more than MOST_EVENT_BYTES, finished or not."""
         events: list[SseEvent] = []
-        lines = self._lines(chunk)
-        for line in lines:
+        for line in self._lines(chunk):
             if line:
                 self._take(line)
-            elif self._data:
-                events.append((self._name, b"\n".join(self._data)))
-                self._name, self._data, self._size = b"", [], 0
             else:
-                self._name, self._size = b"", 0
+                data = b"\n".join(self._data)
+                # The standard has no events without data; servers send such as a sign of life.
+                if data:
+                    events.append((self._name, data))
+                self._name, self._data, self._size = b"", [], 0
         if self._size + len(self._rest) > MOST_EVENT_BYTES:
             raise _too_large()
         return events
@@ -52,25 +53,29 @@ class EventParser:
                 return []
             self._started = True
             text = text.removeprefix(_BOM)
-        held = b""
+        if self._after_cr and chunk:
+            # The second half of a CRLF whose first half has ended the line already.
+            text = text.removeprefix(b"\n")
+            self._after_cr = False
         if b"\r" in text:
-            # A CR at the end may be the first half of a CRLF: it waits for the next chunk.
-            held = b"\r" if text.endswith(b"\r") else b""
-            text = text.removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            self._after_cr = text.endswith(b"\r")
+            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         lines = text.split(b"\n")
-        self._rest = lines.pop() + held
+        self._rest = lines.pop()
         return lines
 
     def _take(self, line: bytes) -> None:
-        self._size += len(line)
-        if self._size > MOST_EVENT_BYTES:
-            raise _too_large()
         if line.startswith(b"data:"):
             self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
         elif line.startswith(b"event:"):
             self._name = line[6:].removeprefix(b" ")
         elif line == b"data":
             self._data.append(b"")
+        else:
+            return
+        self._size += len(line)
+        if self._size > MOST_EVENT_BYTES:
+            raise _too_large()
 
 
 def _too_large() -> UpstreamTooLarge:

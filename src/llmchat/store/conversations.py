@@ -102,18 +102,18 @@ class SqlConversationStore:
         leaf: MessageId | None,
         order: MessageOrder,
     ) -> Page[Message]:
+        window, begun = ({}, leaf) if cursor is None else _rest(cursor, order)
         async with self._database.read() as session:
             conversation = await owned(session, owner, id)
-            if leaf is not None:
-                await turns.message_in(session, id, leaf)
-            end = leaf or conversation.leaf_id
+            if begun is not None:
+                await turns.message_in(session, id, begun)
+            end = begun or conversation.leaf_id
             if end is None:
                 return Page([], None)
-            window = _window(cursor, order)
             rows = await path(session, end, limit=limit + 1, order=order, **window)
             items = await with_siblings(session, rows[:limit])
         more = len(rows) > limit
-        return Page(items, str(rows[limit - 1].depth) if more else None)
+        return Page(items, f"{rows[limit - 1].depth}.{end}" if more else None)
 
     async def message(self, owner: OwnerId, id: MessageId) -> Message:
         async with self._database.read() as session:
@@ -173,14 +173,20 @@ async def owned(session: AsyncSession, owner: OwnerId, id: str) -> ConversationR
 def number_of(cursor: str) -> int:
     """The number in one of our cursors."""
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
-        raise Malformed("The cursor is not one that this list gave: take it from next_cursor.")
+        raise _foreign_cursor()
     return int(cursor)
 
 
-def _window(cursor: str | None, order: MessageOrder) -> dict[str, int]:
-    if cursor is None:
-        return {}
-    return {"below" if order == "desc" else "above": number_of(cursor)}
+def _rest(cursor: str, order: MessageOrder) -> tuple[dict[str, int], str]:
+    """What is left of a branch, and its leaf: the pages stay on it, whatever is active by now."""
+    depth, _, leaf = cursor.partition(".")
+    if not leaf.startswith("msg_"):
+        raise _foreign_cursor()
+    return {"below" if order == "desc" else "above": number_of(depth)}, leaf
+
+
+def _foreign_cursor() -> Malformed:
+    return Malformed("The cursor is not one that this list gave: take it from next_cursor.")
 
 
 async def _by_external_id(

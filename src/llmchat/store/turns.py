@@ -24,11 +24,11 @@ async def add_turn(
 ) -> Turn:
     if (made := await _made_before(session, conversation, draft.idempotency, now)) is not None:
         return made
-    idle = await _is_idle(session, conversation, draft.on_busy)
+    earlier = await _earlier(session, conversation, draft.on_busy)
     parent = await _parent(session, conversation, draft.parent_id)
     question = _message(conversation, parent, Role.USER, draft.content, Status.COMPLETE, now)
     session.add(question)
-    return await _add_work(session, conversation, question, draft, now, idle=idle)
+    return await _add_work(session, conversation, question, draft, now, earlier)
 
 
 async def add_reply(
@@ -42,9 +42,9 @@ async def add_reply(
         return made
     if sibling.role != Role.ASSISTANT or sibling.parent_id is None:
         raise Invalid(f"{sibling.id} is no answer: only an assistant's message is made anew.")
-    idle = await _is_idle(session, conversation, draft.on_busy)
+    earlier = await _earlier(session, conversation, draft.on_busy)
     question = await message_in(session, conversation.id, sibling.parent_id)
-    return await _add_work(session, conversation, question, draft, now, idle=idle)
+    return await _add_work(session, conversation, question, draft, now, earlier)
 
 
 async def message_in(session: AsyncSession, conversation_id: str, id: str) -> MessageRow:
@@ -88,8 +88,7 @@ async def _add_work(
     question: MessageRow,
     draft: TurnDraft | ReplyDraft,
     now: datetime,
-    *,
-    idle: bool,
+    earlier: Sequence[GenerationRow],
 ) -> Turn:
     reply = _message(conversation, question, Role.ASSISTANT, "", Status.STREAMING, now)
     generation = GenerationRow(
@@ -111,7 +110,8 @@ async def _add_work(
     conversation.updated_at = now
     await session.flush()
     turn = await _turn(session, question, reply, generation)
-    if not idle or draft.worker is None:
+    turn = replace(turn, earlier=[row.to_domain() for row in earlier])
+    if earlier or draft.worker is None:
         return turn
     generation.status = Status.STREAMING
     generation.worker = draft.worker
@@ -185,11 +185,13 @@ def _until(siblings: Sequence[MessageId], id: str) -> Sequence[MessageId]:
     return siblings[: siblings.index(MessageId(id)) + 1]
 
 
-async def _is_idle(session: AsyncSession, conversation: ConversationRow, on_busy: OnBusy) -> bool:
+async def _earlier(
+    session: AsyncSession, conversation: ConversationRow, on_busy: OnBusy
+) -> Sequence[GenerationRow]:
     live = await live_generations(session, conversation.id)
     if live and on_busy is OnBusy.REJECT:
         raise Busy(live[0].id)
-    return not live
+    return live
 
 
 async def _parent(

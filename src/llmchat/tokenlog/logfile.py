@@ -105,16 +105,17 @@ class LogFile:
         try:
             executemany(_INSERT_LOG, [(w.log, w.name) for w in writes if w.is_new])
             executemany(
-                _GROW_SEGMENT,
-                [(g.last, g.body, w.log, g.first) for w in writes if (g := w.growth.grown)],
-            )
-            executemany(
                 _INSERT_SEGMENT,
                 [
                     (w.log, s.first, s.last, s.channel, s.body)
                     for w in writes
                     for s in w.growth.added
                 ],
+            )
+            # After the new rows: an append may grow what the one before it, in this batch, added.
+            executemany(
+                _GROW_SEGMENT,
+                [(g.last, g.body, w.log, g.first) for w in writes if (g := w.growth.grown)],
             )
             executemany(_END_LOG, [(now, w.log) for w in writes if w.ends])
             execute("COMMIT")

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import partial
 
 from llmchat.errors import LogGone, OffsetConflict
 from llmchat.events import Entry, Event, is_terminal, merge
 from llmchat.ids import GenerationId
-from llmchat.tokenlog.base import BATCH_CHARS, Head
-from llmchat.tokenlog.tail import Tail, follow
+from llmchat.tokenlog.base import Head
+from llmchat.tokenlog.tail import Tail, batch, follow
 
 
 class _Log:
@@ -19,15 +20,8 @@ class _Log:
         self.ended_at: float | None = None
 
     async def stored(self, after: int) -> Sequence[Entry]:
-        entries: list[Entry] = []
-        chars = 0
-        for offset in range(after + 1, self.tail.last + 1):
-            event = self.events[offset - 1]
-            entries.append(Entry(offset, offset, event))
-            chars += len(getattr(event, "text", ""))
-            if chars >= BATCH_CHARS:
-                break
-        return merge(entries)
+        offsets = range(after + 1, self.tail.last + 1)
+        return batch(Entry(offset, offset, self.events[offset - 1]) for offset in offsets)
 
 
 class MemoryTokenLog:
@@ -54,7 +48,7 @@ class MemoryTokenLog:
     def read(
         self, log: GenerationId, *, after: int = 0, idle_seconds: float | None = None
     ) -> AsyncGenerator[Sequence[Entry], None]:
-        return follow(self._open(log), after, idle_seconds)
+        return follow(partial(self._open, log), after, idle_seconds)
 
     async def snapshot(self, log: GenerationId) -> Sequence[Entry]:
         events = self._get(log).events

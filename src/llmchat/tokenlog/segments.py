@@ -66,19 +66,15 @@ def _lay_delta(growth: Growth, offset: int, delta: Delta) -> None:
         growth.open = OpenSegment(offset, delta.channel, 1, len(body))
         growth.added.append(Segment(offset, offset, delta.channel, body))
         return
-    current = growth.open = OpenSegment(
-        current.first, current.channel, current.events + 1, current.chars + len(body)
-    )
+    current.events += 1
+    current.chars += len(body)
     # `added` is only not empty when the open row is the last one in it.
-    row = growth.added[-1] if growth.added else _grown(growth, current)
-    row.body += f",{body}"
-    row.last = offset
-
-
-def _grown(growth: Growth, current: OpenSegment) -> Segment:
-    if growth.grown is None:
-        growth.grown = Segment(current.first, current.first, current.channel, "")
-    return growth.grown
+    row = growth.added[-1] if growth.added else growth.grown
+    if row is None:
+        growth.grown = Segment(current.first, offset, current.channel, f",{body}")
+    else:
+        row.body += f",{body}"
+        row.last = offset
 
 
 def entries_of(

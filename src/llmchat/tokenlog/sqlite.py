@@ -4,12 +4,13 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from llmchat.errors import LogGone, OffsetConflict, StorageUnavailable
+from llmchat.errors import LlmchatError, LogGone, OffsetConflict, StorageUnavailable
 from llmchat.events import Entry, Event, is_terminal, merge
 from llmchat.ids import GenerationId
 from llmchat.tokenlog.base import BATCH_CHARS, Head
@@ -19,10 +20,14 @@ from llmchat.tokenlog.tail import Tail, follow
 
 T = TypeVar("T")
 
-# The more generations wait for a commit, the longer the next one collects: under load the wake-ups
-# cost more than the rows. A lone generation never waits.
+# Under load a commit collects for a while, and the more appends the last one took, the longer the
+# next one does: then a wake-up, a row and a frame serve several tokens. Below 2,000 appends a second
+# nobody ever waits; above, a token is shown at most so much later: two tokens of a model that
+# writes 30 a second.
 _COLLECT_SECONDS_PER_APPEND = 0.0005
-_COLLECT_SECONDS_MOST = 0.004
+_COLLECT_SECONDS_MOST = 0.066
+# Whose first token somebody waits for, or whose end, is not made to wait.
+_FIRST_OFFSETS = 2
 
 
 class _Live:
@@ -43,6 +48,10 @@ class _Append:
     events: Sequence[Event]
     write: Write
     stored: asyncio.Future[None]
+
+    def refuse(self, error: LlmchatError) -> None:
+        if not self.stored.done():
+            self.stored.set_exception(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,8 @@ class SqliteTokenLog:
         self._live: dict[GenerationId, _Live] = {}
         self._pending: list[_Append] = []
         self._wanted = asyncio.Event()
+        self._departed = 0
+        self._hurry = asyncio.Event()
         self._released = False
         self._closing = False
 
@@ -109,12 +120,14 @@ class SqliteTokenLog:
         write = Write(live.id, log, at == 1, ends, growth)
         self._pending.append(_Append(live, events, write, stored))
         self._wanted.set()
+        if ends or at <= _FIRST_OFFSETS:
+            self._hurry.set()
         await stored
 
     def read(
         self, log: GenerationId, *, after: int = 0, idle_seconds: float | None = None
     ) -> AsyncGenerator[Sequence[Entry], None]:
-        return follow(self._open(log), after, idle_seconds)
+        return follow(partial(self._open, log), after, idle_seconds)
 
     async def snapshot(self, log: GenerationId) -> Sequence[Entry]:
         live = await self._find(log)
@@ -125,11 +138,22 @@ class SqliteTokenLog:
         return Head(tail.last, tail.ended)
 
     async def delete(self, logs: Sequence[GenerationId]) -> None:
-        await self._write(partial(self._file.delete, logs))
+        doomed = [live for log in logs if (live := self._live.get(log)) is not None]
+        for live in doomed:
+            # An append behind the deletion would find no log, and fail with all of its batch.
+            live.tail.sealed = True
+            self._refuse_waiting(live, OffsetConflict(f"{live.name} is being deleted."))
+        try:
+            await self._write(partial(self._file.delete, logs))
+        except StorageUnavailable:
+            for live in doomed:
+                live.tail.roll_back()
+            raise
+        self._departed += 1
         for log in logs:
-            if (live := self._live.pop(log, None)) is not None:
-                live.tail.gone = live.tail.sealed = True
-                live.tail.wake()
+            if (found := self._live.pop(log, None)) is not None:
+                found.tail.gone = found.tail.sealed = True
+                found.tail.wake()
 
     async def expire(self, *, ended_before: float) -> int:
         return len(await self._write(partial(self._file.expire, ended_before)))
@@ -155,14 +179,19 @@ class SqliteTokenLog:
 
     async def _find(self, log: GenerationId) -> _Live:
         """The log if it is live; if it has ended, a fresh view of it that nobody else holds."""
-        live = self._live.get(log)
-        if live is None:
+        while (live := self._live.get(log)) is None:
+            departed = self._departed
             found = await self._read(partial(self._file.find, log))
             if found is None or found.last == 0:
                 raise LogGone(f"There is no log of {log}.")
-            live = _Live(found.id, log, self._new_tail(found.last, ended=found.ended))
-            if not found.ended:
-                live = self._live.setdefault(log, live)
+            view = _Live(found.id, log, self._new_tail(found.last, ended=found.ended))
+            if found.ended:
+                return view
+            # Else it may have ended or gone while we looked, and nothing would ever wake its view.
+            if departed == self._departed:
+                return self._live.setdefault(log, view)
+        if live.tail.last == 0:
+            raise LogGone(f"Nothing of the log of {log} is stored yet.")
         return live
 
     def _new_tail(self, last: int, *, ended: bool) -> Tail:
@@ -179,6 +208,8 @@ class SqliteTokenLog:
     async def _entries(self, live: _Live, after: int, most_chars: int | None) -> list[Entry]:
         last = live.tail.last
         rows = await self._read(partial(self._file.rows, live.id, after, last, most_chars))
+        if not rows and after < last:
+            raise LogGone("This log was deleted.")
         return entries_of(rows, after, last)
 
     async def _flush_for_ever(self) -> None:
@@ -187,7 +218,9 @@ class SqliteTokenLog:
             count = await self._commit_pending()
             pause = min((count - 1) * _COLLECT_SECONDS_PER_APPEND, _COLLECT_SECONDS_MOST)
             if pause > 0:
-                await asyncio.sleep(pause)
+                self._hurry.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._hurry.wait(), pause)
 
     async def _commit_pending(self) -> int:
         self._wanted.clear()
@@ -210,6 +243,7 @@ class SqliteTokenLog:
         live.tail.publish(append.events)
         if live.tail.ended and self._live.get(live.name) is live:
             del self._live[live.name]
+            self._departed += 1
         if not append.stored.done():
             append.stored.set_result(None)
 
@@ -218,8 +252,15 @@ class SqliteTokenLog:
         append.live.open = None
         if append.write.is_new:
             self._live.pop(append.live.name, None)
-        if not append.stored.done():
-            append.stored.set_exception(error)
+        append.refuse(error)
+        self._refuse_waiting(append.live, error)
+
+    def _refuse_waiting(self, live: _Live, error: LlmchatError) -> None:
+        """Fail the appends of a log that count on what did not happen: there would be a hole."""
+        for append in self._pending:
+            if append.live is live:
+                append.refuse(error)
+        self._pending = [append for append in self._pending if append.live is not live]
 
     async def _write(self, work: Callable[[], T]) -> T:
         return await self._run(self._writing, work)

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from itertools import islice
 from typing import Protocol
 
 from llmchat.errors import BadCursor, LogGone
-from llmchat.events import Entry, Event, is_terminal, merge
+from llmchat.events import Delta, Entry, Event, Reset, ToolCall, is_terminal, merge
+from llmchat.tokenlog.base import BATCH_CHARS
 
 _KEPT_ENTRIES = 32
 """What a reader may lag behind before it reads from the store: a few KiB per live log."""
@@ -61,8 +63,7 @@ class Tail:
             return ()
         if missing == 1:
             return (self._entries[-1],)
-        entries = self._entries
-        return merge([entries[i] for i in range(len(entries) - missing, len(entries))])
+        return batch(islice(self._entries, len(self._entries) - missing, None))
 
     def check(self, after: int) -> None:
         if after < 0 or after > self.last:
@@ -73,6 +74,26 @@ class Tail:
 
     def waiter(self, idle_seconds: float | None) -> "Waiter":
         return Waiter(self._waiters, idle_seconds)
+
+
+def batch(entries: Iterable[Entry]) -> Sequence[Entry]:
+    """What a reader gets at once of `entries`: the first, up to about BATCH_CHARS, merged."""
+    taken: list[Entry] = []
+    chars = 0
+    for entry in entries:
+        taken.append(entry)
+        chars += _chars_of(entry.event)
+        if chars >= BATCH_CHARS:
+            break
+    return merge(taken)
+
+
+def _chars_of(event: Event) -> int:
+    match event:
+        case Delta(text=text) | Reset(text=text) | ToolCall(arguments=text):
+            return len(text)
+        case _:
+            return 0
 
 
 class Readable(Protocol):
@@ -87,10 +108,10 @@ class Readable(Protocol):
 
 
 async def follow(
-    opening: Awaitable[Readable], after: int, idle_seconds: float | None
+    open_log: Callable[[], Awaitable[Readable]], after: int, idle_seconds: float | None
 ) -> AsyncGenerator[Sequence[Entry], None]:
     """Replay, then tail: TokenLog.read of every implementation."""
-    log = await opening
+    log = await open_log()
     tail = log.tail
     tail.check(after)
     with tail.waiter(idle_seconds) as waiter:

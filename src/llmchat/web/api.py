@@ -1,21 +1,13 @@
 """All HTTP doors as one application: routes, errors, limits, documents."""
 
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Protocol
 
 from fastapi import FastAPI
 
-from llmchat.web import chat, docs, health, history, llm, problems
+from llmchat.web import chat, docs, health, history, llm, openapi, problems, sessions
+from llmchat.web.bodylimit import BodyLimit
 from llmchat.web.requests import RequestContext
-
-_DESCRIPTION = """
-Chat answers that survive: **every generation is a durable log**. Start one with
-`POST /api/conversations/{id}/messages`, follow it from as many places as you like with
-`GET /api/generations/{id}/stream`, and come back with `Last-Event-ID` after a reload, a lost
-network or a crash of the server: you get exactly what follows.
-
-Errors are [problem details](https://www.rfc-editor.org/rfc/rfc9457) with a stable `type`.
-"""
 
 
 class Lifespan(Protocol):
@@ -24,24 +16,23 @@ class Lifespan(Protocol):
 
 def build(lifespan: Lifespan, *, version: str, max_body_bytes: int) -> FastAPI:
     """`lifespan` must set `app.state.services` before the first request."""
-    app = FastAPI(
+    app = openapi.Documented(
         title="llmchat",
         version=version,
-        description=_DESCRIPTION,
+        description=openapi.DESCRIPTION,
+        openapi_tags=openapi.TAGS,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        max_body_size=max_body_bytes,
-        generate_unique_id_function=_operation_id,
+        # Behind a proxy, a redirect would name the wrong scheme and host.
+        redirect_slashes=False,
+        generate_unique_id_function=openapi.operation_id,
     )
+    # The last one is the outermost.
+    app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
     app.add_middleware(RequestContext)
     problems.install(app)
-    for door in (chat, history, llm, health, docs):
+    for door in (history, chat, sessions, llm, health, docs):
         app.include_router(door.router)
     docs.mount_static(app)
     return app
-
-
-def _operation_id(route: Any) -> str:
-    tag = route.tags[0] if route.tags else "page"
-    return f"{str(tag).split()[0]}_{route.name}"

@@ -13,22 +13,18 @@ from llmchat.store.base import ACTIVE_LEAF, ActiveLeaf, IdempotencyKey
 from llmchat.web import bodies, schemas
 from llmchat.web.bounds import PathId
 from llmchat.web.deps import Caller, Idempotency, Services, Use
+from llmchat.web.openapi import GENERATION_STREAM
 from llmchat.web.problems import documented
 from llmchat.web.sse import EventStream, generation_frames
 
-router = APIRouter(prefix="/api", tags=["chat"])
-
-_STREAM = {
-    "description": "The events of the generation, from the cursor on, until its end.",
-    "content": {"text/event-stream": {"schema": {"type": "string"}}},
-}
+router = APIRouter(prefix="/api", tags=["generations"])
 
 
 @router.post(
     "/conversations/{id}/messages",
     status_code=202,
     response_model=schemas.Accepted,
-    responses={200: _STREAM, **documented(400, 404, 409, 413, 415, 422, 503)},
+    responses={200: GENERATION_STREAM, **documented(400, 404, 409, 413, 415, 422, 503)},
 )
 async def send(
     request: Request,
@@ -38,7 +34,7 @@ async def send(
     caller: Caller,
     idempotency: Idempotency,
 ) -> Response:
-    """Ask something. Answers before the first token: follow `stream_url`, from as many places as
+    """Send a message. Answers before the first token: follow `stream_url`, from as many places as
     you like. With `Accept: text/event-stream` the answer is that stream itself."""
     parent = _parent(body)
     turn = await use.chat.send(
@@ -51,7 +47,7 @@ async def send(
     "/messages/{id}/regenerate",
     status_code=202,
     response_model=schemas.Accepted,
-    responses={200: _STREAM, **documented(400, 404, 409, 413, 415, 422, 503)},
+    responses={200: GENERATION_STREAM, **documented(400, 404, 409, 413, 415, 422, 503)},
 )
 async def regenerate(
     request: Request,
@@ -61,14 +57,14 @@ async def regenerate(
     caller: Caller,
     idempotency: Idempotency,
 ) -> Response:
-    """Make another answer to the same question: a sibling of this one, which stays."""
+    """Answer again. The new answer to the same question is a sibling of this one, which stays."""
     turn = await use.chat.regenerate(caller, MessageId(id), _ask(body, idempotency))
     return await _accepted(request, use, caller, turn)
 
 
 @router.get("/generations/{id}", responses=documented(404, 422))
 async def progress(id: PathId, use: Use, caller: Caller) -> schemas.GenerationDetail:
-    """How a generation stands, with its text so far."""
+    """Look at a generation. How it stands, with its text so far."""
     found = await use.chat.progress(caller, GenerationId(id))
     return schemas.generation_detail(
         found.generation, found.answer, found.reasoning, found.last_event_id
@@ -79,7 +75,7 @@ async def progress(id: PathId, use: Use, caller: Caller) -> schemas.GenerationDe
     "/generations/{id}/stream",
     response_class=Response,
     responses={
-        200: _STREAM,
+        200: GENERATION_STREAM,
         204: {"description": "The cursor is at the end: there is nothing more to come."},
         **documented(400, 404, 410, 422, 503),
     },
@@ -96,15 +92,15 @@ async def follow(
         str | None, Header(alias="Last-Event-ID", description="Send what follows this event.")
     ] = None,
 ) -> Response:
-    """Replay from the cursor, or the start, then live, then the end. A reader that leaves changes
-    nothing, and comes back with the last `id` that it saw."""
+    """Follow a generation. Replays from the cursor, or the start, goes on live, and ends with it. A
+    reader that leaves changes nothing, and comes back with the last `id` that it saw."""
     cursor = _cursor(last_event_id_header or last_event_id)
     return await _stream(use, caller, GenerationId(id), cursor)
 
 
 @router.post("/generations/{id}/stop", responses=documented(404, 422, 503))
 async def stop(id: PathId, use: Use, caller: Caller) -> schemas.Stopped:
-    """End it and keep what it has written. Stopping what has ended changes nothing."""
+    """Stop a generation. What it has written stays; to stop what has ended changes nothing."""
     found = await use.chat.stop(caller, GenerationId(id))
     return schemas.Stopped(status=found.generation.status, last_event_id=found.last_event_id)
 

@@ -48,13 +48,16 @@ async def _idempotency(
             alias="Idempotency-Key",
             pattern=r"^[\x21-\x7e]+$",
             max_length=255,
-            description="The same key within 24 hours gives the same answer and one generation.",
+            description="Any text of your own. For 24 hours, the same key with the same body gives "
+            "the same answer and one generation: safe to send again when an answer was lost.",
         ),
     ] = None,
 ) -> IdempotencyKey | None:
     if key is None:
         return None
-    asked = b"\0".join([request.method.encode(), request.url.path.encode(), await request.body()])
+    asked = b"\0".join(
+        [request.method.encode(), request.scope["path"].encode(), await request.body()]
+    )
     return IdempotencyKey(key, hashlib.sha256(asked).hexdigest())
 
 

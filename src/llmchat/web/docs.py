@@ -12,23 +12,39 @@ _STATIC = Path(str(files("llmchat").joinpath("static")))
 
 router = APIRouter(include_in_schema=False)
 
+_CONSOLE = {
+    # Without it, the console sends the document to a validator on the internet.
+    "validatorUrl": None,
+    "tryItOutEnabled": True,
+    "displayRequestDuration": True,
+    "defaultModelsExpandDepth": 0,
+    "requestSnippetsEnabled": True,
+}
+_OWN_FILES_ONLY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:"
+)
 
+
+@router.head("/")
 @router.get("/")
 async def page() -> FileResponse:
     return FileResponse(_STATIC / "page" / "index.html", headers={"Cache-Control": "no-cache"})
 
 
+@router.head("/docs")
 @router.get("/docs")
 async def console() -> HTMLResponse:
-    return get_swagger_ui_html(
+    console = get_swagger_ui_html(
         openapi_url="/openapi.json",
         title="llmchat API",
         swagger_js_url="/static/swagger/swagger-ui-bundle.js",
         swagger_css_url="/static/swagger/swagger-ui.css",
         swagger_favicon_url="/static/swagger/favicon-32x32.png",
-        # Without it, the console sends the document to a validator on the internet.
-        swagger_ui_parameters={"validatorUrl": None, "tryItOutEnabled": True},
+        swagger_ui_parameters=_CONSOLE,
     )
+    console.headers["Content-Security-Policy"] = _OWN_FILES_ONLY
+    return console
 
 
 def mount_static(app: FastAPI) -> None:

@@ -1,35 +1,39 @@
 """Whether the process lives, and whether it should be given work."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel
+from pydantic import Field
 
 from llmchat.web.deps import Use
+from llmchat.web.schemas import Shape
 
 router = APIRouter(tags=["health"])
 
 
-class Health(BaseModel):
+class Health(Shape):
     status: Literal["ok", "unavailable"]
     version: str
-    durability: str
+    durability: Annotated[str, Field(examples=["process"])]
     """What a shown token survives: `process` a kill -9 of the server, `disk` a power loss too."""
     reasons: list[str]
+    """Why it is unavailable."""
 
 
-class Live(BaseModel):
+class Live(Shape):
     status: Literal["ok"] = "ok"
 
 
-class Ready(BaseModel):
+class Ready(Shape):
     status: Literal["ready", "not ready"]
     reasons: list[str]
+    """Why it is not ready."""
 
 
+@router.head("/health", include_in_schema=False)
 @router.get("/health")
 async def health(use: Use) -> Health:
-    """Version and overall state."""
+    """See how the service is. Its version and overall state."""
     reasons = list(await use.not_ready())
     return Health(
         status="unavailable" if reasons else "ok",
@@ -39,15 +43,19 @@ async def health(use: Use) -> Health:
     )
 
 
+@router.head("/health/live", include_in_schema=False)
 @router.get("/health/live")
 async def live() -> Live:
-    """The process runs and answers; restart it when this does not."""
+    """Ask whether the process lives. It runs and answers: restart it when this does not."""
     return Live()
 
 
-@router.get("/health/ready", responses={503: {"model": Ready}})
+@router.head("/health/ready", include_in_schema=False)
+@router.get(
+    "/health/ready", responses={503: {"model": Ready, "description": "Not ready, and why."}}
+)
 async def ready(use: Use, response: Response) -> Ready:
-    """Send traffic here; 503 with the reasons while it should go elsewhere."""
+    """Ask whether to send traffic here. 503 with the reasons while it should go elsewhere."""
     reasons = list(await use.not_ready())
     if reasons:
         response.status_code = 503

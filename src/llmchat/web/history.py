@@ -10,12 +10,13 @@ from llmchat.store.base import ConversationDraft
 from llmchat.web import bodies, schemas
 from llmchat.web.bounds import CleanText, PathId
 from llmchat.web.deps import Caller, Use
+from llmchat.web.openapi import CONVERSATION_STREAM
 from llmchat.web.problems import documented
 from llmchat.web.sse import EventStream, conversation_frames
 
-router = APIRouter(prefix="/api/conversations", tags=["history"])
+router = APIRouter(prefix="/api/conversations", tags=["conversations"])
 
-Limit = Annotated[int, Query(ge=1, le=1000)]
+Limit = Annotated[int, Query(ge=1, le=1000, description="The most items of a page.")]
 Cursor = Annotated[str | None, Query(max_length=64, description="`next_cursor` of the last page.")]
 
 
@@ -44,7 +45,7 @@ async def index(
         CleanText | None, Query(max_length=512, description="Looked for in titles and messages.")
     ] = None,
 ) -> schemas.ConversationPage:
-    """The newest first."""
+    """List conversations. The newest first, a page at a time."""
     page = await use.history.list(caller, limit=limit, cursor=cursor, query=q)
     items = [schemas.conversation_of(found) for found in page.items]
     return schemas.ConversationPage(items=items, next_cursor=page.next_cursor)
@@ -52,7 +53,7 @@ async def index(
 
 @router.get("/{id}", responses=documented(404, 422, 503))
 async def show(id: PathId, use: Use, caller: Caller) -> schemas.ConversationDetail:
-    """One conversation, and which of its answers are being written now."""
+    """Get a conversation. It names the answers that are being written now."""
     return await _detail(use, caller, ConversationId(id))
 
 
@@ -60,14 +61,14 @@ async def show(id: PathId, use: Use, caller: Caller) -> schemas.ConversationDeta
 async def change(
     id: PathId, body: bodies.ConversationChange, use: Use, caller: Caller
 ) -> schemas.ConversationDetail:
-    """Change what is named, leave the rest."""
+    """Change a conversation. What is not named stays as it is; null unsets."""
     await use.history.update(caller, ConversationId(id), _changes(body))
     return await _detail(use, caller, ConversationId(id))
 
 
 @router.delete("/{id}", status_code=204, responses=documented(404, 422, 503))
 async def delete(id: PathId, use: Use, caller: Caller) -> None:
-    """Stop what is live and delete all of it, logs included."""
+    """Delete a conversation. Stops what is live; messages and logs go with it."""
     await use.history.delete(caller, ConversationId(id))
 
 
@@ -90,7 +91,7 @@ async def messages(
         MessageOrder, Query(description="`desc` begins at the end of the branch.")
     ] = "asc",
 ) -> schemas.MessagePage:
-    """A branch of the conversation, the oldest message first."""
+    """Read the messages. The active branch, or another one, the oldest message first."""
     page = await use.history.messages(
         caller,
         ConversationId(id),
@@ -105,7 +106,7 @@ async def messages(
 
 @router.delete("/{id}/messages", status_code=204, responses=documented(404, 422, 503))
 async def clear(id: PathId, use: Use, caller: Caller) -> None:
-    """Delete the messages, keep the conversation and its settings."""
+    """Clear the messages. The conversation and its settings stay."""
     await use.history.clear(caller, ConversationId(id))
 
 
@@ -113,15 +114,13 @@ async def clear(id: PathId, use: Use, caller: Caller) -> None:
     "/{id}/stream",
     response_class=Response,
     responses={
-        200: {
-            "description": "A snapshot, then everything that happens, for as long as you like.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
-        },
+        200: CONVERSATION_STREAM,
         **documented(404, 422, 503),
     },
 )
 async def watch(id: PathId, use: Use, caller: Caller) -> Response:
-    """Follow the whole conversation, whoever writes in it: one connection for a page."""
+    """Follow a conversation. All that happens in it, whoever writes: one connection for a page. It
+    goes on until you leave, so open it with `curl -N` or an `EventSource`."""
     sights = await use.watch.open(caller, ConversationId(id), idle_seconds=use.heartbeat_seconds)
     return EventStream(conversation_frames(sights))
 

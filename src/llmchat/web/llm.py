@@ -1,53 +1,57 @@
-"""Models, their health, and calls that answer when the whole answer is there."""
+"""Models, their health, and calls that store nothing and answer when the whole answer is there."""
 
 import asyncio
 from collections.abc import Coroutine
 from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
+from starlette.exceptions import HTTPException
 
-from llmchat.chat.service import Ask
-from llmchat.domain import OnBusy, Params, PromptMessage, Role, Status
-from llmchat.errors import GenerationFailed
-from llmchat.store.base import ConversationDraft
+from llmchat.domain import Params, PromptMessage, Role
 from llmchat.tasks import cancel
-from llmchat.web import schemas
-from llmchat.web.bounds import CleanText, ModelId, Text
-from llmchat.web.deps import Caller, Idempotency, Use
+from llmchat.web import bodies, schemas
+from llmchat.web.bodies import Body
+from llmchat.web.bounds import ModelId, Text
+from llmchat.web.deps import Caller, Use
 from llmchat.web.problems import documented
-from llmchat.web.schemas import Body, Message, Shape, UsageShape
+from llmchat.web.schemas import ModelName, Shape
 
-router = APIRouter(prefix="/api/llm", tags=["models and plain calls"])
+router = APIRouter(prefix="/api/llm")
 T = TypeVar("T")
 
 _MOST_MESSAGES = 2000
-_FAILURES = documented(400, 404, 409, 413, 415, 422, 503, 504)
-SessionId = Annotated[CleanText, Field(min_length=1, max_length=128)]
-SessionPath = Annotated[str, Path(min_length=1, max_length=128)]
+_CLIENT_LEFT = 499
+_FAILURES = documented(400, 413, 415, 422, 503, 504)
 
 
-class ModelShape(Shape):
-    id: str
-    provider: str
+class Model(Shape):
+    id: ModelName
+    """What a request names as its `model`."""
+    provider: Annotated[str, Field(examples=["demo"])]
     available: bool
     context_window: int | None
+    """How many tokens it can be sent, where its server says so."""
     price: dict[str, Any] | None
 
 
 class ModelList(Shape):
-    items: list[ModelShape]
-    default: str
+    items: list[Model]
+    default: ModelName
+    """What answers a request that names none."""
 
 
 class ProviderHealth(Shape):
-    provider: str
+    provider: Annotated[str, Field(examples=["demo"])]
     status: Literal["healthy", "degraded", "down"]
     latency_ms: float | None
+    """Of its list of models; null when it does not answer."""
     circuit: Literal["closed", "open", "half_open"]
     url: str
-    model: str | None
+    model: ModelName | None
+    """One that it serves."""
     detail: str | None
+    """What is wrong, when something is."""
 
 
 class ModelsHealth(Shape):
@@ -59,17 +63,23 @@ class ModelsHealth(Shape):
 class Generate(Body):
     prompt: Annotated[Text, Field(min_length=1)]
     model: ModelId | None = None
-    params: schemas.Params | None = None
+    """`provider/name`; when left out, the server's default."""
+    params: bodies.Params | None = None
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"prompt": "the quick brown fox", "model": "demo/echo"}]}
+        json_schema_extra={
+            "examples": [
+                {"prompt": "the quick brown fox", "model": "demo/echo"},
+                {"prompt": "a long one", "model": "demo/story", "params": {"max_tokens": 5}},
+            ]
+        }
     )
 
 
 class Generated(Shape):
-    text: str
-    model: str
-    finish_reason: str | None
-    usage: UsageShape | None
+    text: Annotated[str, Field(examples=["You said: the quick brown fox"])]
+    model: ModelName
+    finish_reason: schemas.FinishReason
+    usage: schemas.Usage | None
 
 
 class ChatMessage(Body):
@@ -79,74 +89,56 @@ class ChatMessage(Body):
 
 class Chat(Body):
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=_MOST_MESSAGES)]
+    """The conversation so far, the oldest message first."""
     model: ModelId | None = None
-    params: schemas.Params | None = None
+    """`provider/name`; when left out, the server's default."""
+    params: bodies.Params | None = None
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"messages": [{"role": "user", "content": "hello"}], "model": "demo/echo"}]
+            "examples": [
+                {
+                    "messages": [
+                        {"role": "system", "content": "Answer in one sentence."},
+                        {"role": "user", "content": "hello"},
+                    ],
+                    "model": "demo/echo",
+                }
+            ]
         }
     )
 
 
 class Reply(Shape):
     role: Literal["assistant"] = "assistant"
-    content: str
+    content: Annotated[str, Field(examples=["You said: hello"])]
     reasoning: str
+    """What a reasoning model thought; never part of the content."""
 
 
 class Chatted(Shape):
     message: Reply
-    model: str
-    finish_reason: str | None
-    usage: UsageShape | None
+    model: ModelName
+    finish_reason: schemas.FinishReason
+    usage: schemas.Usage | None
 
 
-class SessionChat(Body):
-    session_id: SessionId
-    """Your own name for the conversation; it is created when it is new."""
-    message: Annotated[Text, Field(min_length=1)]
-    system_prompt: Text | None = None
-    """Of the conversation; only its first message sets it."""
-    model: ModelId | None = None
-    params: schemas.Params | None = None
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"session_id": "fox-1", "message": "hello", "model": "demo/echo"}]
-        }
-    )
-
-
-class SessionAnswer(Shape):
-    success: Literal[True] = True
-    session_id: str
-    response: str
-    message_id: str
-    usage: UsageShape | None
-
-
-class SessionHistory(Shape):
-    success: Literal[True] = True
-    session_id: str
-    messages: list[Message]
-
-
-@router.get("/models", responses=documented(503))
+@router.get("/models", tags=["models"], responses=documented(503))
 async def models(use: Use, caller: Caller) -> ModelList:
-    """What the servers list now, and what answers when nothing else is asked for."""
-    found = [ModelShape.model_validate(model) for model in await use.models.available()]
+    """List models. What the configured servers themselves list, and the demo models."""
+    found = [Model.model_validate(model) for model in await use.models.available()]
     return ModelList(items=found, default=await use.models.default())
 
 
-@router.get("/health", responses=documented(503))
+@router.get("/health", tags=["models"], responses=documented(503))
 async def health(use: Use, caller: Caller) -> ModelsHealth:
-    """Asks every provider now."""
+    """Check the models' servers. Each is asked now."""
     found = [ProviderHealth.model_validate(checked) for checked in await use.models.health()]
     return ModelsHealth(success=any(p.status != "down" for p in found), providers=found)
 
 
-@router.post("/generate", responses=_FAILURES)
+@router.post("/generate", tags=["plain calls"], responses=_FAILURES)
 async def generate(request: Request, body: Generate, use: Use, caller: Caller) -> Generated:
-    """A prompt in, a text out; nothing is stored."""
+    """Complete a prompt. A text in, a text out. When you leave, the model's server is stopped."""
     messages = [PromptMessage(Role.USER, body.prompt)]
     work = use.chat.answer(messages, body.model, _params(body.params))
     answer = await _unless_gone(request, work)
@@ -158,9 +150,9 @@ async def generate(request: Request, body: Generate, use: Use, caller: Caller) -
     )
 
 
-@router.post("/chat", responses=_FAILURES)
+@router.post("/chat", tags=["plain calls"], responses=_FAILURES)
 async def chat(request: Request, body: Chat, use: Use, caller: Caller) -> Chatted:
-    """Messages in, the next one out; nothing is stored."""
+    """Answer messages. You keep the conversation. When you leave, the model's server is stopped."""
     messages = [PromptMessage(message.role, message.content) for message in body.messages]
     work = use.chat.answer(messages, body.model, _params(body.params))
     answer = await _unless_gone(request, work)
@@ -172,50 +164,7 @@ async def chat(request: Request, body: Chat, use: Use, caller: Caller) -> Chatte
     )
 
 
-@router.post("/chat/session", responses=_FAILURES)
-async def session_chat(
-    body: SessionChat, use: Use, caller: Caller, idempotency: Idempotency
-) -> SessionAnswer:
-    """Send a message and wait for the whole answer. It is written to the end, and kept, even when
-    you do not wait; a message sent meanwhile is answered after it."""
-    draft = ConversationDraft(
-        system_prompt=body.system_prompt, model=body.model, external_id=body.session_id
-    )
-    conversation = await use.history.open_session(caller, draft)
-    ask = Ask(body.model, _params(body.params), OnBusy.QUEUE, idempotency)
-    turn = await use.chat.send(caller, conversation.id, body.message, ask)
-    reply = await use.chat.wait(caller, turn)
-    if reply.error is not None and reply.status in (Status.FAILED, Status.INTERRUPTED):
-        raise GenerationFailed(reply.error)
-    return SessionAnswer(
-        session_id=body.session_id,
-        response=reply.content,
-        message_id=reply.id,
-        usage=schemas.usage_of(reply.usage),
-    )
-
-
-@router.get("/chat/session/{id}/history", responses=documented(404, 422, 503))
-@router.get("/chat/session/{id}", responses=documented(404, 422, 503))
-async def session_history(
-    id: SessionPath, use: Use, caller: Caller, limit: Annotated[int, Field(ge=1, le=1000)] = 1000
-) -> SessionHistory:
-    """The messages of a session."""
-    conversation = await use.history.session(caller, id)
-    page = await use.history.messages(caller, conversation.id, limit=limit)
-    found = [schemas.message_of(message) for message in page.items]
-    return SessionHistory(session_id=id, messages=found)
-
-
-@router.delete("/chat/session/{id}/history", status_code=204, responses=documented(404, 422, 503))
-@router.delete("/chat/session/{id}", status_code=204, responses=documented(404, 422, 503))
-async def clear_session(id: SessionPath, use: Use, caller: Caller) -> None:
-    """Forget the messages of a session."""
-    conversation = await use.history.session(caller, id)
-    await use.history.clear(caller, conversation.id)
-
-
-def _params(params: schemas.Params | None) -> Params:
+def _params(params: bodies.Params | None) -> Params:
     return params.to_domain() if params else Params()
 
 
@@ -227,9 +176,10 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     try:
         await asyncio.wait([working, leaving], return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            await cancel(working)
-        return await working
+            raise HTTPException(_CLIENT_LEFT, "The client left before the answer was there.")
+        return working.result()
     finally:
+        await cancel(working)
         await cancel(leaving)
 
 

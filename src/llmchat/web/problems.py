@@ -50,7 +50,10 @@ _FRAMEWORK: Mapping[int, tuple[str, str, str]] = {
     ),
 }
 _SCHEMA = {"$ref": "#/components/schemas/Problem"}
-_REQUEST_ID = {"description": "Names the request in the server's log.", "schema": {"type": "string"}}
+_REQUEST_ID = {
+    "description": "Names the request in the server's log.",
+    "schema": {"type": "string"},
+}
 _RETRY_AFTER = {
     "description": "In how many seconds another attempt may work.",
     "schema": {"type": "integer"},
@@ -168,7 +171,11 @@ def _documented(status: int) -> dict[str, Any]:
     headers = {"X-Request-ID": _REQUEST_ID}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = _RETRY_AFTER
-    example = {**problem.as_json(), "instance": "/api/…", "request_id": "req_8DmPJ2xkVq0a7BcD3eFgH1j"}
+    example = {
+        **problem.as_json(),
+        "instance": "/api/…",
+        "request_id": "req_8DmPJ2xkVq0a7BcD3eFgH1j",
+    }
     return {
         "description": description,
         "headers": headers,
@@ -199,7 +206,10 @@ _EXPLAINED: Mapping[int, tuple[str, Problem]] = {
             errors=[{"location": ["body", "content"], "message": "Field required"}],
         ),
     ),
-    503: ("Not now: the server stops, its storage or the model's server fails.", ShuttingDown().problem()),
+    503: (
+        "Not now: the server stops, its storage or the model's server fails.",
+        ShuttingDown().problem(),
+    ),
     504: (
         "The model's server was silent for too long.",
         UpstreamTimeout("No token came within 120 s.").problem(),

@@ -10,6 +10,7 @@ from llmchat.ids import new_id
 
 _GIVEN_ID = re.compile(r"[0-9A-Za-z_.:-]{1,128}")
 RAW_SEND = "raw_send"
+"""The server's own `send`, in a scope's state."""
 _USER_DATA = ("/api/", "/v1/")
 
 
@@ -17,7 +18,7 @@ class RequestContext:
     """ASGI middleware, the outermost: gives the request an id, the caller's own if it is a decent
     one, puts it into the log lines and the answer, and marks answers with user data as private.
 
-    Leaves the server's own `send` in the scope's state, for streams."""
+    Leaves the server's own `send` in the scope's state: no middleware need see each frame."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -34,6 +35,7 @@ class RequestContext:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
+                headers["X-Content-Type-Options"] = "nosniff"
                 if private:
                     headers.setdefault("Cache-Control", "private, no-store")
             await send(message)

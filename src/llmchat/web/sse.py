@@ -24,6 +24,8 @@ from llmchat.web.requests import RAW_SEND
 from llmchat.web.schemas import conversation_of, message_of, usage_of
 
 _RETRY = b"retry: 1000\n\n"
+# Like all others, but made without a dictionary: most frames are these.
+_DELTA = b'id: %d\nevent: delta\ndata: {"offset":[%d,%d],"channel":"%b","text":%b}\n\n'
 _HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
 # A batch behind a cursor is different for every reader; only what many get at once is remembered.
 _REMEMBERED_CHARS = 2048
@@ -124,7 +126,10 @@ def _frame(entry: Entry) -> bytes:
 
 
 def _encode(entry: Entry) -> bytes:
-    return b"id: %d\n%b" % (entry.last, _event(name_of(entry.event), _data(entry)))
+    first, last, event = entry.first, entry.last, entry.event
+    if isinstance(event, Delta):
+        return _DELTA % (last, first, last, event.channel.encode(), orjson.dumps(event.text))
+    return b"id: %d\n%b" % (last, _event(name_of(event), _data(entry)))
 
 
 _remembered = lru_cache(maxsize=512)(_encode)

@@ -1,0 +1,130 @@
+"""The document at /openapi.json: what the code of the routes does not say by itself."""
+
+import re
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+
+DESCRIPTION = """
+Chat answers that survive: **every generation is a durable log**.
+
+1. `POST /api/conversations` begins a conversation.
+2. `POST /api/conversations/{id}/messages` stores your message and answers before the first token,
+   with a `stream_url`.
+3. `GET` that URL, from as many places as you like. After a reload, a lost network or a crash of the
+   server, come back with the last `id` that you saw: you get exactly what follows.
+
+```
+curl -N http://127.0.0.1:8000/api/generations/gen_…/stream -H 'Last-Event-ID: 42'
+```
+
+All of it can be tried out here: the models `demo/echo`, `demo/story` and `demo/markdown` need
+neither a key nor a network.
+
+Errors are problem details (RFC 9457): compare their `type`, which never changes. Every answer has
+an `X-Request-ID`; send your own, and it is used.
+"""
+
+TAGS = [
+    {
+        "name": "conversations",
+        "description": "Trees of messages: an edit or another answer branches.",
+    },
+    {
+        "name": "generations",
+        "description": "The work that writes an answer: start, follow, stop it.",
+    },
+    {
+        "name": "sessions",
+        "description": "Conversations by your own name; a call waits for its answer.",
+    },
+    {"name": "plain calls", "description": "One call, one whole answer; nothing is stored."},
+    {"name": "models", "description": "What can answer, and whether it does."},
+    {"name": "health", "description": "For those who operate the server."},
+]
+
+_GENERATION_EVENTS = """retry: 1000
+
+id: 1
+event: started
+data: {"offset":[1,1],"generation_id":"gen_…","message_id":"msg_…","model":"demo/echo","attempt":1}
+
+id: 4
+event: delta
+data: {"offset":[2,4],"channel":"answer","text":"You said: hello"}
+
+id: 5
+event: finished
+data: {"offset":[5,5],"status":"complete","finish_reason":"stop","usage":{…}}
+"""
+
+_CONVERSATION_EVENTS = """retry: 1000
+
+event: snapshot
+data: {"conversation":{…},"generations":[]}
+
+event: message
+data: {"id":"msg_…","role":"user","content":"hello",…}
+
+event: started
+data: {"generation_id":"gen_…","offset":[1,1],"message_id":"msg_…","model":"demo/echo","attempt":1}
+
+event: delta
+data: {"generation_id":"gen_…","offset":[2,4],"channel":"answer","text":"You said: hello"}
+
+event: finished
+data: {"generation_id":"gen_…","offset":[5,5],"status":"complete","finish_reason":"stop",…}
+"""
+
+
+def _stream(description: str, example: str) -> dict[str, Any]:
+    content = {"schema": {"type": "string"}, "example": example}
+    return {"description": description, "content": {"text/event-stream": content}}
+
+
+GENERATION_STREAM = _stream(
+    "The generation's events, then its end: `finished` or `failed`. `offset` is the first and the "
+    "last event that one covers, so that nothing can be missing unseen; `heartbeat` comes in "
+    "silence, and after `reset` the answer begins again with its `text`.",
+    _GENERATION_EVENTS,
+)
+CONVERSATION_STREAM = _stream(
+    "A snapshot, then everything that happens, for as long as you like.", _CONVERSATION_EVENTS
+)
+
+_FIRST_SENTENCE = re.compile(r"(.*?)\.(?:\s+|$)(.*)", re.DOTALL)
+_REQUEST_ID = {
+    "description": "Names the request in the server's log.",
+    "schema": {"type": "string"},
+}
+
+
+class Documented(FastAPI):
+    """An application whose operations are titled by the first sentence of their docstring."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            document = super().openapi()
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    _complete(operation)
+        assert self.openapi_schema is not None
+        return self.openapi_schema
+
+
+def operation_id(route: Any) -> str:
+    """Like `conversations_create`: the first word of the tag, and the function."""
+    tag = route.tags[0] if route.tags else "page"
+    return f"{str(tag).split()[0]}_{route.name}"
+
+
+def _complete(operation: dict[str, Any]) -> None:
+    titled = _FIRST_SENTENCE.fullmatch(operation["description"])
+    if titled is not None:
+        operation["summary"] = " ".join(titled[1].split())
+        operation["description"] = titled[2] or operation["summary"] + "."
+    for status, response in operation["responses"].items():
+        if response["description"] == "Successful Response":
+            response["description"] = HTTPStatus(int(status)).phrase
+        response.setdefault("headers", {})["X-Request-ID"] = _REQUEST_ID

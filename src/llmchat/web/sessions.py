@@ -1,0 +1,132 @@
+"""Conversations by a caller's own name, and a call that waits for the whole answer."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query
+from pydantic import ConfigDict, Field
+from starlette.convertors import Convertor, register_url_convertor
+
+from llmchat.chat.service import Ask
+from llmchat.domain import OnBusy, Params, Status
+from llmchat.errors import GenerationFailed
+from llmchat.store.base import ConversationDraft
+from llmchat.web import bodies, schemas
+from llmchat.web.bounds import CleanText, ModelId, Text
+from llmchat.web.deps import Caller, Idempotency, Use
+from llmchat.web.problems import documented
+from llmchat.web.schemas import Shape
+
+
+class _AnyName(Convertor[str]):
+    """A caller's own name in a path: with slashes and line ends, unlike the framework's `path`."""
+
+    regex = "(?s:.+)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("name", _AnyName())
+router = APIRouter(prefix="/api/llm/chat/session", tags=["sessions"])
+
+SessionId = Annotated[CleanText, Field(min_length=1, max_length=128, examples=["fox-1"])]
+SessionPath = Annotated[
+    CleanText,
+    Path(min_length=1, max_length=128, description="Your own name for it.", examples=["fox-1"]),
+]
+MessageLimit = Annotated[
+    int, Query(ge=1, le=1000, description="The most messages, the oldest first.")
+]
+_FAILURES = documented(404, 422, 503)
+
+
+class SessionChat(bodies.Body):
+    session_id: SessionId
+    """Your own name for the conversation; it is created when it is new."""
+    message: Annotated[Text, Field(min_length=1)]
+    system_prompt: Text | None = None
+    """Of the conversation; only its first message sets it."""
+    model: ModelId | None = None
+    """`provider/name`; when left out, the conversation's, then the server's default."""
+    params: bodies.Params | None = None
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"session_id": "fox-1", "message": "the quick brown fox", "model": "demo/echo"},
+                {
+                    "session_id": "fox-2",
+                    "message": "hello",
+                    "system_prompt": "Answer in one sentence.",
+                    "model": "demo/story",
+                    "params": {"extra": {"tokens": 20, "tokens_per_second": 0}},
+                },
+            ]
+        }
+    )
+
+
+class SessionAnswer(Shape):
+    success: Literal[True] = True
+    session_id: SessionId
+    response: Annotated[str, Field(examples=["You said: the quick brown fox"])]
+    message_id: schemas.MessageId
+    usage: schemas.Usage | None
+
+
+class SessionHistory(Shape):
+    success: Literal[True] = True
+    session_id: SessionId
+    messages: list[schemas.Message]
+
+
+@router.post("", responses=documented(400, 404, 410, 413, 415, 422, 503, 504))
+async def chat(
+    body: SessionChat, use: Use, caller: Caller, idempotency: Idempotency
+) -> SessionAnswer:
+    """Send a message and wait. The answer is written to its end, and kept, even when you do not
+    wait; a message that is sent meanwhile is answered after it."""
+    if body.model is not None:
+        # Or a call that is refused leaves an empty session behind.
+        use.models.resolve(body.model)
+    draft = ConversationDraft(
+        system_prompt=body.system_prompt, model=body.model, external_id=body.session_id
+    )
+    conversation = await use.history.open_session(caller, draft)
+    params = body.params.to_domain() if body.params else Params()
+    ask = Ask(body.model, params, OnBusy.QUEUE, idempotency)
+    turn = await use.chat.send(caller, conversation.id, body.message, ask)
+    reply = await use.chat.wait(caller, turn)
+    if reply.error is not None and reply.status in (Status.FAILED, Status.INTERRUPTED):
+        raise GenerationFailed(reply.error)
+    return SessionAnswer(
+        session_id=body.session_id,
+        response=reply.content,
+        message_id=reply.id,
+        usage=schemas.usage_of(reply.usage),
+    )
+
+
+# The longer path has to come first, or it is taken for a name; decorators begin from below.
+@router.get("/{id:name}", responses=_FAILURES, operation_id="sessions_history_short")
+@router.get("/{id:name}/history", responses=_FAILURES)
+async def history(
+    id: SessionPath, use: Use, caller: Caller, limit: MessageLimit = 1000
+) -> SessionHistory:
+    """Read a session. Its messages, the oldest first."""
+    conversation = await use.history.session(caller, id)
+    page = await use.history.messages(caller, conversation.id, limit=limit)
+    found = [schemas.message_of(message) for message in page.items]
+    return SessionHistory(session_id=id, messages=found)
+
+
+@router.delete(
+    "/{id:name}", status_code=204, responses=_FAILURES, operation_id="sessions_clear_short"
+)
+@router.delete("/{id:name}/history", status_code=204, responses=_FAILURES)
+async def clear(id: SessionPath, use: Use, caller: Caller) -> None:
+    """Clear a session. Its messages go, its name and system prompt stay."""
+    conversation = await use.history.session(caller, id)
+    await use.history.clear(caller, conversation.id)

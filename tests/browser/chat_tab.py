@@ -1,0 +1,79 @@
+"""A tab with the chat page, used as a person uses it: by what is written on it."""
+
+import re
+from typing import Self
+
+from playwright.async_api import BrowserContext, Locator, Page, expect
+
+from tests.client import Client
+
+SLOW = {"extra": {"tokens": 2000, "tokens_per_second": 50}}
+"""An answer that goes on for longer than any test."""
+
+
+def story(tokens: int) -> str:
+    """What demo/story answers."""
+    return "".join(f"t{number} " for number in range(tokens))
+
+
+def paced(tokens: int, tokens_per_second: int) -> dict[str, dict[str, int]]:
+    """Parameters of a conversation that make demo/story last so long."""
+    return {"extra": {"tokens": tokens, "tokens_per_second": tokens_per_second}}
+
+
+async def story_conversation(client: Client, params: dict[str, dict[str, int]] = SLOW) -> str:
+    """A conversation in which demo/story is told; a first answer makes the page choose it."""
+    id = await client.conversation(params=params)
+    first = await client.send(
+        id, "once upon a time", model="demo/story", params=paced(tokens=1, tokens_per_second=0)
+    )
+    await client.read(first.generation_id)
+    return id
+
+
+class ChatTab:
+    """The page of one service in one tab."""
+
+    def __init__(self, page: Page, base_url: str) -> None:
+        self.page = page
+        self._base_url = base_url
+        self.log = page.get_by_role("log", name="Conversation")
+        self.composer = page.get_by_label("Message", exact=True)
+        self.answers = self.log.get_by_label("Answer", exact=True)
+        self.questions = self.log.get_by_label("You", exact=True)
+        self.notice = page.locator("#notice")
+
+    @classmethod
+    async def open(cls, profile: BrowserContext, base_url: str, conversation_id: str = "") -> Self:
+        tab = cls(await profile.new_page(), base_url)
+        await tab.page.goto(f"{base_url}/#{conversation_id}")
+        return tab
+
+    @property
+    def conversation_id(self) -> str:
+        return self.page.url.partition("#")[2]
+
+    @property
+    def answer(self) -> Locator:
+        """The last answer, with its problem and its foot line."""
+        return self.answers.last
+
+    async def text(self) -> str:
+        """The text of the last answer, to the character."""
+        return await self.answer.locator(".answer").text_content() or ""
+
+    async def ask(self, question: str) -> None:
+        await self.composer.fill(question)
+        await self.composer.press("Enter")
+
+    async def shows_token(self, number: int) -> None:
+        """Wait until the last answer of demo/story is so far."""
+        await expect(self.answer).to_contain_text(re.compile(rf"\bt{number}\b"))
+
+    async def ends(self, status: str) -> None:
+        """Wait for the end of the last answer, which must be this one."""
+        await expect(self.answer).to_have_attribute("aria-busy", "false")
+        await expect(self.answer).to_have_attribute("data-status", status)
+
+    async def press(self, button: str) -> None:
+        await self.page.get_by_role("button", name=button, exact=True).click()

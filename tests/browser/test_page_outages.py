@@ -1,0 +1,146 @@
+"""The page at /, when the network, the server or a reader in between does its worst."""
+
+import re
+import signal
+
+import orjson
+import pytest
+from playwright.async_api import BrowserContext, Route, expect
+
+from tests.browser.chat_tab import ChatTab, paced, story, story_conversation
+from tests.browser.complaints import Complaints
+from tests.browser.wire import wire_to
+from tests.client import Client
+from tests.service import Service
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+RECONNECTING = re.compile("reconnecting")
+TOKENS = 120
+
+
+async def test_a_killed_server_leaves_what_was_shown(
+    profile: BrowserContext, complaints: Complaints, service: Service, client: Client
+) -> None:
+    id = await story_conversation(client)
+    tab = await ChatTab.open(profile, service.base_url, id)
+    await tab.ends("complete")
+    await tab.ask("go on")
+    await tab.shows_token(30)
+    await service.kill()
+    await expect(tab.answer).to_contain_text(RECONNECTING)
+    shown = await tab.text()
+    await service.start()
+    await tab.ends("interrupted")
+    await expect(tab.answer).to_contain_text("The generation was interrupted.")
+    await shows_what_is_stored(tab, client)
+    assert (await tab.text()).startswith(shown)
+    assert not complaints.but_network
+
+
+async def test_a_server_that_drains_and_comes_back_gives_the_whole_answer(
+    profile: BrowserContext, complaints: Complaints, service: Service, client: Client
+) -> None:
+    id = await story_conversation(client, paced(TOKENS, 60))
+    tab = await ChatTab.open(profile, service.base_url, id)
+    await tab.ends("complete")
+    await tab.ask("go on")
+    await tab.shows_token(30)
+    assert await service.terminate() == 0
+    await service.start()
+    await tab.ends("complete")
+    assert await tab.text() == story(TOKENS)
+    assert not complaints.but_network
+
+
+async def test_a_cut_network_costs_nothing(
+    profile: BrowserContext, complaints: Complaints, service: Service, client: Client
+) -> None:
+    id = await story_conversation(client)
+    async with wire_to(service.port) as (wire, url):
+        tab = await ChatTab.open(profile, url, id)
+        await tab.ends("complete")
+        await tab.ask("go on")
+        for token in (20, 60):
+            await tab.shows_token(token)
+            # It keeps new connections from being made, and leaves those that are there.
+            await profile.set_offline(True)
+            wire.cut()
+            await expect(tab.answer).to_contain_text(RECONNECTING)
+            await profile.set_offline(False)
+        await tab.shows_token(120)
+        await tab.press("Stop")
+        await tab.ends("stopped")
+        await shows_what_is_stored(tab, client)
+    assert not complaints.but_network
+
+
+async def test_a_connection_that_is_dead_but_open_is_noticed(
+    profile: BrowserContext, complaints: Complaints, service: Service, client: Client
+) -> None:
+    id = await story_conversation(client)
+    await profile.clock.install()
+    tab = await ChatTab.open(profile, service.base_url, id)
+    await tab.ends("complete")
+    await tab.ask("go on")
+    await tab.shows_token(30)
+    service.signal(signal.SIGSTOP)
+    await profile.clock.fast_forward(30_000)
+    await expect(tab.answer).to_contain_text(RECONNECTING)
+    service.signal(signal.SIGCONT)
+    await tab.shows_token(60)
+    await tab.press("Stop")
+    await tab.ends("stopped")
+    await shows_what_is_stored(tab, client)
+    assert not complaints.all
+
+
+async def test_offsets_are_checked_and_a_reset_is_heeded(
+    profile: BrowserContext, service: Service, client: Client
+) -> None:
+    id = await story_conversation(client)
+    sent = await client.send(id, model="demo/story")
+    doubled_then_missing = frames(
+        ("started", [1, 1], {}),
+        ("delta", [2, 3], {"channel": "answer", "text": "one "}),
+        ("delta", [2, 3], {"channel": "answer", "text": "one "}),
+        ("delta", [5, 5], {"channel": "answer", "text": "three "}),
+    )
+    whole = frames(
+        ("started", [1, 1], {}),
+        ("delta", [2, 3], {"channel": "reasoning", "text": "hm "}),
+        ("delta", [4, 4], {"channel": "answer", "text": "one "}),
+        ("reset", [5, 5], {"attempt": 2, "reason": "restarted", "text": "new "}),
+        ("delta", [6, 9], {"channel": "answer", "text": "text"}),
+        ("finished", [10, 10], {"status": "complete"}),
+    )
+    asked: list[str] = []
+
+    async def stream(route: Route) -> None:
+        asked.append(route.request.url)
+        body = doubled_then_missing if len(asked) == 1 else whole
+        await route.fulfill(content_type="text/event-stream", body=body)
+
+    await profile.route(f"**{sent.stream_url}*", stream)
+    tab = await ChatTab.open(profile, service.base_url, id)
+    await expect(tab.answer).to_have_attribute("data-status", "complete")
+    assert await tab.text() == "new text"
+    assert asked == [f"{service.base_url}{sent.stream_url}"] * 2
+    await client.stop(sent.generation_id)
+
+
+async def shows_what_is_stored(tab: ChatTab, client: Client) -> None:
+    """Every token once, in order, and what the history has of them."""
+    reply = (await client.messages(tab.conversation_id))[-1]
+    text = await tab.text()
+    assert text == reply["content"] == story(len(text.split()))
+    await expect(tab.answer).to_have_attribute("data-status", reply["status"])
+
+
+def frames(*events: tuple[str, list[int], dict[str, object]]) -> bytes:
+    """A stream as the service would send it; the browser need not come back soon."""
+    lines = [
+        f"id: {offset[1]}\nevent: {name}\ndata: {orjson.dumps({'offset': offset, **data}).decode()}"
+        for name, offset, data in events
+    ]
+    return "\n\n".join(["retry: 60000", *lines, ""]).encode()

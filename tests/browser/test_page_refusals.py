@@ -1,0 +1,112 @@
+"""The page at /, when the answer is no, or worse, HTML."""
+
+import pytest
+from playwright.async_api import BrowserContext, expect
+
+from tests.browser.chat_tab import ChatTab, story_conversation
+from tests.browser.complaints import Complaints
+from tests.client import Client
+from tests.service import Service
+from tests.upstream import mock_model, mock_upstream
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+HOSTILE = (
+    "<script>window.ran = 1</script><img src=x onerror='alert(1); window.ran = 1'>"
+    '<svg onload="window.ran = 1"><a href="javascript:alert(2)">here</a>'
+    "<style>* { display: none }</style><iframe srcdoc='<script>top.ran = 1</script>'></iframe>"
+    "<details ontoggle='window.ran = 1' open><link rel=stylesheet href=//example.org/a.css>"
+)
+INVITING = "script:not([type=module]), img, svg, a[href^=javascript], iframe, main style, main link"
+
+
+async def test_what_anybody_wrote_stays_text(
+    profile: BrowserContext, complaints: Complaints, service: Service
+) -> None:
+    tab = await ChatTab.open(profile, service.base_url)
+    await tab.ask(HOSTILE)
+    for _ in range(2):
+        await tab.ends("complete")
+        assert await tab.questions.text_content() == HOSTILE
+        assert await tab.text() == f"You said: {HOSTILE}"
+        await expect(tab.page.locator(INVITING)).to_have_count(0)
+        assert await tab.page.evaluate("window.ran") is None
+        await tab.page.reload()
+    assert not complaints.all
+
+
+async def test_a_failure_keeps_the_text_and_says_what_it_was(
+    profile: BrowserContext, complaints: Complaints, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    async with mock_upstream() as upstream:
+        service = Service(
+            tmp_path_factory.mktemp("failing"),
+            OPENAI_BASE_URL=upstream.base_url,
+            OPENAI_API_KEY="sk-test",
+        )
+        async with service.running(), service.client() as client:
+            id = await client.conversation()
+            model = "openai/" + mock_model(tokens=50, reasoning=3, fail="truncate", after=13)
+            sent = await client.send(id, model=model)
+            tab = await ChatTab.open(profile, service.base_url, id)
+            await tab.ends("failed")
+            reply = await client.message(id, sent.reply_id)
+            assert await tab.text() == reply["content"]
+            await expect(tab.answer).to_contain_text(reply["error"]["title"])
+            await expect(tab.answer).to_contain_text(reply["error"]["detail"])
+            await tab.answer.get_by_text("Thinking").click()
+            await expect(tab.answer.locator(".reasoning")).to_have_text(reply["reasoning"])
+    assert not complaints.all
+
+
+async def test_a_busy_conversation_says_so_and_shows_why(
+    profile: BrowserContext, complaints: Complaints, service: Service, client: Client
+) -> None:
+    id = await story_conversation(client)
+    tab = await ChatTab.open(profile, service.base_url, id)
+    await tab.ends("complete")
+    sent = await client.send(id, "from elsewhere", model="demo/story")
+    await tab.ask("me too")
+    await expect(tab.notice).to_contain_text("An answer is still being written")
+    await expect(tab.composer).to_have_value("me too")
+    await expect(tab.answers).to_have_count(2)
+    await client.stop(sent.generation_id)
+    await tab.ends("stopped")
+    assert not complaints.but_network
+
+
+async def test_what_is_too_long_is_refused_in_plain_words(
+    profile: BrowserContext, service: Service
+) -> None:
+    tab = await ChatTab.open(profile, service.base_url)
+    await tab.ask("x" * 600_000)
+    await expect(tab.notice).to_contain_text("This was not accepted.")
+    await tab.ask("x" * 1_100_000)
+    await expect(tab.notice).to_contain_text("This is too long.")
+    await expect(tab.questions).to_have_count(0)
+
+
+async def test_a_question_outlives_a_server_that_is_away(
+    profile: BrowserContext, complaints: Complaints, service: Service, client: Client
+) -> None:
+    tab = await ChatTab.open(profile, service.base_url)
+    await tab.ask("hello")
+    await tab.ends("complete")
+    await service.kill()
+    await tab.ask("are you there?")
+    await expect(tab.notice).to_contain_text("The server cannot be reached.")
+    await service.start()
+    await tab.press("Send")
+    await expect(tab.answers).to_have_count(2)
+    await tab.ends("complete")
+    asked = [m["content"] for m in await client.messages(tab.conversation_id)][::2]
+    assert asked == ["hello", "are you there?"]
+    assert not complaints.but_network
+
+
+async def test_a_conversation_that_is_gone_says_so(
+    profile: BrowserContext, service: Service
+) -> None:
+    for id in ("conv_0000000000000000000000", "%3Cimg%3E no id at all/.."):
+        tab = await ChatTab.open(profile, service.base_url, id)
+        await expect(tab.notice).to_contain_text("There is no such conversation")

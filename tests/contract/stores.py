@@ -1,0 +1,149 @@
+"""Where each implementation of the stores keeps its rows: a new one joins in STORES."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from llmchat.domain import (
+    LOCAL_OWNER,
+    Conversation,
+    Message,
+    MessageOrder,
+    OnBusy,
+    Params,
+    Status,
+    Turn,
+)
+from llmchat.ids import ConversationId, MessageId, OwnerId, WorkerId
+from llmchat.store import migrations
+from llmchat.store.base import (
+    ACTIVE_LEAF,
+    ActiveLeaf,
+    ConversationDraft,
+    ConversationStore,
+    GenerationStore,
+    IdempotencyKey,
+    ReplyDraft,
+    Settlement,
+    TurnDraft,
+    Unfinished,
+)
+from llmchat.store.conversations import SqlConversationStore
+from llmchat.store.database import Database
+from llmchat.store.generations import SqlGenerationStore
+from tests.contract.clocks import SetTime
+
+ME = LOCAL_OWNER
+STRANGER = OwnerId("stranger")
+WORKER = WorkerId("worker_1")
+OTHER_WORKER = WorkerId("worker_2")
+MODEL = "demo/echo"
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Both stores over one database, with the short words of the tests."""
+
+    conversations: ConversationStore
+    generations: GenerationStore
+    time: SetTime
+
+    async def conversation(self, owner: OwnerId = ME, title: str | None = None) -> Conversation:
+        return await self.conversations.create(owner, ConversationDraft(title=title))
+
+    async def ask(
+        self,
+        conversation: Conversation,
+        content: str = "Why?",
+        *,
+        parent_id: MessageId | ActiveLeaf | None = ACTIVE_LEAF,
+        on_busy: OnBusy = OnBusy.REJECT,
+        idempotency: IdempotencyKey | None = None,
+        worker: WorkerId | None = None,
+    ) -> Turn:
+        draft = TurnDraft(
+            conversation_id=conversation.id,
+            content=content,
+            model=MODEL,
+            params=Params(temperature=0.5),
+            parent_id=parent_id,
+            on_busy=on_busy,
+            idempotency=idempotency,
+            worker=worker,
+        )
+        return await self.conversations.add_turn(conversation.owner, draft)
+
+    async def ask_again(self, turn: Turn, idempotency: IdempotencyKey | None = None) -> Turn:
+        draft = ReplyDraft(turn.reply.id, MODEL, Params(), idempotency=idempotency)
+        return await self.conversations.add_reply(turn.generation.owner, draft)
+
+    async def answer(self, turn: Turn, content: str = "Because.") -> None:
+        """From queued or streaming to closed, by whoever owns it."""
+        await self.generations.claim(turn.generation.id, WORKER)
+        assert await self.generations.settle(turn.generation.id, WORKER, ending(content))
+        await self.generations.close(turn.generation.id, 3)
+
+    async def talk(
+        self,
+        conversation: Conversation,
+        content: str = "Why?",
+        *,
+        parent_id: MessageId | ActiveLeaf | None = ACTIVE_LEAF,
+    ) -> Turn:
+        """A question and its answer."""
+        turn = await self.ask(conversation, content, parent_id=parent_id)
+        await self.answer(turn, f"{content} Because.")
+        return turn
+
+    async def messages(
+        self,
+        id: ConversationId,
+        *,
+        leaf: MessageId | None = None,
+        order: MessageOrder = "asc",
+        owner: OwnerId = ME,
+    ) -> list[Message]:
+        page = await self.conversations.messages(
+            owner, id, limit=1000, cursor=None, leaf=leaf, order=order
+        )
+        assert page.next_cursor is None
+        return list(page.items)
+
+    async def seen(self, turn: Turn) -> Unfinished:
+        (found,) = [
+            unfinished
+            for unfinished in await self.generations.unfinished()
+            if unfinished.id == turn.generation.id
+        ]
+        return found
+
+
+def ending(content: str = "Because.", status: Status = Status.COMPLETE) -> Settlement:
+    return Settlement(status, content, "", "stop", None, None)
+
+
+@asynccontextmanager
+async def sqlite_stores(folder: Path) -> AsyncGenerator[Stores, None]:
+    path = folder / "llmchat.db"
+    path.write_bytes(_migrated())
+    time = SetTime()
+    async with aclosing(Database(path)) as database:
+        yield Stores(
+            SqlConversationStore(database, time.now), SqlGenerationStore(database, time.now), time
+        )
+
+
+@cache
+def _migrated() -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "llmchat.db")
+        migrations.upgrade(f"sqlite:///{path}")
+        return path.read_bytes()
+
+
+STORES: dict[str, Callable[[Path], AbstractAsyncContextManager[Stores]]] = {
+    "sqlite": sqlite_stores,
+}

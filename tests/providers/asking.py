@@ -1,0 +1,127 @@
+"""Asking a provider as the product does, and checking the contract of every batch on the way."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from llmchat.domain import Model, Params, Prompt, PromptMessage, Role
+from llmchat.errors import ProviderError
+from llmchat.events import Channel, Delta, Finished, ToolCall
+from llmchat.providers.base import Provider, ProviderEvent
+from llmchat.providers.openai import OpenAIProvider
+from llmchat.text import clean
+from tests.upstream import OptionValue, mock_model
+
+KEY = "sk-4f9a-quite-secret"
+SAID = "hello there"
+
+
+@dataclass(slots=True)
+class Heard:
+    """All that one answer gave, and what was raised at its end."""
+
+    events: list[ProviderEvent] = field(default_factory=list)
+    error: ProviderError | None = None
+
+    @property
+    def text(self) -> str:
+        return self._text("answer")
+
+    @property
+    def reasoning(self) -> str:
+        return self._text("reasoning")
+
+    @property
+    def finished(self) -> Finished | None:
+        last = self.events[-1] if self.events else None
+        return last if isinstance(last, Finished) else None
+
+    @property
+    def finish_reason(self) -> str | None:
+        return None if self.finished is None else self.finished.finish_reason
+
+    @property
+    def calls(self) -> list[ToolCall]:
+        """Every tool call put together from its pieces."""
+        whole: dict[int, ToolCall] = {}
+        for piece in self.events:
+            if isinstance(piece, ToolCall):
+                begun = whole.get(piece.index)
+                whole[piece.index] = (
+                    piece
+                    if begun is None
+                    else ToolCall(
+                        begun.index, begun.id, begun.name, begun.arguments + piece.arguments
+                    )
+                )
+        return list(whole.values())
+
+    def _text(self, channel: Channel) -> str:
+        deltas = (event for event in self.events if isinstance(event, Delta))
+        return "".join(delta.text for delta in deltas if delta.channel == channel)
+
+
+async def listen(provider: Provider, prompt: Prompt) -> Heard:
+    """The whole answer. No batch may be empty, no text unfit, and nothing may follow Finished."""
+    heard = Heard()
+    try:
+        async with aclosing(provider.stream(prompt)) as batches:
+            async for batch in batches:
+                assert batch, "a batch of nothing"
+                assert heard.finished is None, "something behind the end"
+                heard.events += batch
+    except ProviderError as error:
+        heard.error = error
+    assert (heard.error is None) == (heard.finished is not None), "an end, or an error"
+    assert sum(isinstance(event, Finished) for event in heard.events) <= 1
+    assert clean(heard.text) == heard.text
+    return heard
+
+
+async def ask(provider: Provider, model: str = "story", **options: OptionValue) -> Heard:
+    """The answer of the mock upstream to a model string with these options."""
+    return await listen(provider, prompt(mock_model(model, **options)))
+
+
+def prompt(model: str = "story", params: Params | None = None) -> Prompt:
+    return Prompt(model, [PromptMessage(Role.USER, SAID)], params or Params())
+
+
+def openai_at(base_url: str, *, api_key: str | None = KEY) -> OpenAIProvider:
+    return OpenAIProvider("openai", base_url=base_url, api_key=api_key, headers={})
+
+
+Script = Sequence[Sequence[ProviderEvent] | ProviderError]
+
+
+class Scripted:
+    """A provider that does at each call what the next script says: gives batches, raises errors."""
+
+    def __init__(self, *scripts: Script, models: Sequence[str] | ProviderError = ()) -> None:
+        self.calls = 0
+        self.listings = 0
+        self.open = 0
+        self.closed = False
+        self._scripts = scripts
+        self._models = models
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Sequence[ProviderEvent], None]:
+        script = self._scripts[self.calls]
+        self.calls += 1
+        self.open += 1
+        try:
+            for step in script:
+                if isinstance(step, ProviderError):
+                    raise step
+                yield step
+        finally:
+            self.open -= 1
+
+    async def models(self) -> Sequence[Model]:
+        self.listings += 1
+        if isinstance(self._models, ProviderError):
+            raise self._models
+        return [Model(name, "scripted") for name in self._models]
+
+    async def aclose(self) -> None:
+        self.closed = True
