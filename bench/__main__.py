@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import os
 import signal
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import uvloop
 
 from bench import machine, plot, report
 from bench.field import Field, start_mock
+from bench.launch import take_core
 from bench.process import ROOT, Cores, more_descriptors
 from bench.results import FAULTS, Outcome, failure
 from bench.scenarios import (
@@ -98,7 +98,7 @@ async def bench(options: argparse.Namespace, found: report.Report) -> None:
     """Sets the field up, measures, and takes it down, whatever happens."""
     cores = Cores.of_this_machine()
     more_descriptors()
-    os.sched_setaffinity(0, {cores.client})
+    take_core(cores.client)
     gc.disable()  # a collection would show as a gap in every stream
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         mock = await start_mock(cores, Path(scratch))
@@ -109,27 +109,32 @@ async def bench(options: argparse.Namespace, found: report.Report) -> None:
             mock.kill()
 
 
+def run(options: argparse.Namespace, found: report.Report) -> None:
+    """Measures, shows and writes."""
+    began = time.monotonic()
+    uvloop.run(bench(options, found))
+    found.seconds = time.monotonic() - began
+    print(report.terminal(found.rows))
+    whole = not options.quick and not options.only
+    directory = options.out or (ROOT / "docs" if whole else ROOT / "build" / "bench")
+    report.write(found, directory)
+    plot.draw(found, directory / "performance.svg")
+    print(f"\n{found.seconds:.0f} s; written to {directory}")
+
+
 def main() -> int:
     """Exit status 1 when anything failed; a missed goal is shown, and no failure."""
     options = arguments()
     mode = "quick" if options.quick else "full"
     found = report.Report(machine.facts(), mode, options.rounds or 3)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    began = time.monotonic()
     try:
-        uvloop.run(bench(options, found))
+        run(options, found)
     except KeyboardInterrupt:
-        if found.rows:
+        if found.rows and not found.seconds:
             print(report.terminal(found.rows), file=sys.stderr)
         print("interrupted", file=sys.stderr)
         return 130
-    found.seconds = time.monotonic() - began
-    print(report.terminal(found.rows))
-    whole = not options.quick and not options.only
-    directory = options.out or (ROOT / "docs" if whole else ROOT / "build" / "bench")
-    written = report.write(found, directory)
-    plot.draw(found, directory / "performance.svg")
-    print(f"\n{found.seconds:.0f} s; written to {written[0].parent}")
     return 1 if found.failed else 0
 
 

@@ -115,15 +115,21 @@ def as_json(report: Report) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 
-def write(report: Report, directory: Path) -> list[Path]:
-    """Writes the JSON, and the table where performance.md has a place for it."""
+def write(report: Report, directory: Path) -> None:
+    """Writes the JSON, and the table into performance.md: in its place there, or at the end."""
     directory.mkdir(parents=True, exist_ok=True)
-    figures, page = directory / "performance.json", directory / "performance.md"
-    figures.write_text(as_json(report))
-    before = page.read_text() if page.exists() else f"# Performance\n\n{BEGIN}\n{END}\n"
-    head, begin, rest = before.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{page} has no {BEGIN} … {END}")
-    page.write_text(f"{head}{BEGIN}\n{markdown(report)}\n{END}{tail}")
-    return [figures, page]
+    (directory / "performance.json").write_text(as_json(report))
+    page = directory / "performance.md"
+    before = page.read_text() if page.exists() else "# Performance\n"
+    if BEGIN not in before or END not in before:
+        before += f"\n{BEGIN}\n{END}\n"
+    head, _, rest = before.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    _replace(page, f"{head}{BEGIN}\n{markdown(report)}\n{END}{tail}")
+
+
+def _replace(page: Path, text: str) -> None:
+    """In one step, so that an interrupted run leaves the old page."""
+    new = page.with_suffix(".new")
+    new.write_text(text)
+    new.replace(page)

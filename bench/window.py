@@ -135,6 +135,11 @@ def gap(measured: Window) -> float:
     return measured.gap_p99_over_pace_ms
 
 
+def delay(measured: Window) -> float:
+    """How long after the model sent it a token has come, in the median."""
+    return measured.delay_p50_ms
+
+
 def warnings(*trials: Trials[Window]) -> Notes:
     """The worst warning of each side of which half the rounds or more have one."""
     notes: Notes = ()

@@ -16,7 +16,7 @@ from bench.window import Window, cost, warnings, window
 
 GOAL = Goal(1.15)
 PACED = Script(rate=30)
-FEW, MANY = 10, 500
+FEW = 10
 LONG_STREAMS = 8
 LONG_RATE = 300
 HEAD_TOKENS = 1_000
@@ -30,14 +30,15 @@ async def run(field: Field, outcome: Outcome) -> None:
 
 
 async def _generations(field: Field) -> Row:
-    few, many = Trials[Window](f"{FEW} generations"), Trials[Window](f"{MANY} generations")
+    most = field.choose(500, 200)
+    few, many = Trials[Window](f"{FEW} generations"), Trials[Window](f"{most} generations")
     warm, seconds = field.choose((2.0, 8.0), (0.5, 2.0))
     async with field.serving(LLMCHAT_SIDE) as (server,):
         for _ in field.times(field.choose(field.rounds, 2)):
-            for trials, streams in ((few, FEW), (many, MANY)):
+            for trials, streams in ((few, FEW), (many, most)):
                 once = partial(paced, server, PACED, streams, warm_seconds=warm, seconds=seconds)
                 await trials.run(once)
-    return _grown(f"CPU per token, {MANY} generations ÷ {FEW}", many, few)
+    return _grown(f"CPU per token, {most} generations ÷ {FEW}", many, few)
 
 
 async def _long(field: Field) -> Row:

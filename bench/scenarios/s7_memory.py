@@ -87,7 +87,7 @@ async def _kib_each(
 
 
 async def _live(field: Field, side: Side) -> float:
-    streams = field.choose(400, 200)
+    streams = field.choose(400, 100)
     async with _warm(field, side) as server:
         opened = generations(server, PACED, streams)
         return await _kib_each(server, opened, field.choose(5.0, 1.5))

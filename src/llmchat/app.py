@@ -189,7 +189,7 @@ def database_path(settings: Settings) -> Path:
 
 async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
     path = database_path(settings)
-    await asyncio.to_thread(migrations.upgrade, f"sqlite:///{path}")
+    await asyncio.to_thread(migrations.upgrade, migrations.sqlite_url(path))
     return await stack.enter_async_context(aclosing(Database(path)))
 
 

@@ -119,7 +119,7 @@ def check_database(data_dir: DataDir = None, config: Config = None) -> None:
     path = database_path(_settings(config, data_dir=data_dir))
     if not path.exists():
         _fail(f"There is no database at {path}. `llmchat db upgrade` makes it.")
-    current, wanted = migrations.revisions(f"sqlite:///{path}")
+    current, wanted = migrations.revisions(migrations.sqlite_url(path))
     typer.echo(f"{path}: has {current or 'nothing'}, wants {wanted}")
     if current != wanted:
         _fail("The schema is not up to date: run `llmchat db upgrade`.")
@@ -134,10 +134,10 @@ def _migrate(direction: str, revision: str, settings: Settings) -> None:
         with datadir.locked(settings.data_dir):
             move = migrations.upgrade if direction == "upgrade" else migrations.downgrade
             path = database_path(settings)
-            move(f"sqlite:///{path}", revision)
+            move(migrations.sqlite_url(path), revision)
     except LlmchatError as error:
         _fail(error.detail)
-    current, _ = migrations.revisions(f"sqlite:///{path}")
+    current, _ = migrations.revisions(migrations.sqlite_url(path))
     typer.echo(f"{path} is at {current or 'nothing'}")
 
 

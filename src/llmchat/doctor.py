@@ -49,7 +49,7 @@ def _schema(path: Path) -> Finding:
     if not path.exists():
         return Finding(f"{path} does not exist yet; `llmchat serve` makes it.")
     try:
-        current, wanted = migrations.revisions(f"sqlite:///{path}")
+        current, wanted = migrations.revisions(migrations.sqlite_url(path))
     except SQLAlchemyError as error:
         return Finding(f"{path} cannot be read: {error}", is_fault=True)
     if current != wanted:

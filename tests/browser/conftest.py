@@ -16,6 +16,7 @@ from playwright.async_api import Browser, BrowserContext, async_playwright, expe
 from tests.browser.complaints import Complaints
 from tests.client import Client
 from tests.service import PATIENCE_SECONDS, Service
+from tests.upstream import mock_upstream
 
 _CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -55,8 +56,14 @@ def complaints(profile: BrowserContext) -> Complaints:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def shared_service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
-    async with Service(tmp_path_factory.mktemp("browser")).running() as running:
-        yield running
+    async with mock_upstream() as upstream:
+        settings = {
+            "OPENAI_BASE_URL": upstream.base_url,
+            "OPENAI_API_KEY": "sk-test",
+            "LLM_MODEL": "demo/echo",
+        }
+        async with Service(tmp_path_factory.mktemp("browser"), **settings).running() as running:
+            yield running
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -3,11 +3,11 @@
 import pytest
 from playwright.async_api import BrowserContext, expect
 
-from tests.browser.chat_tab import ChatTab, story_conversation
+from tests.browser.chat_tab import ChatTab, story, story_conversation
 from tests.browser.complaints import Complaints
 from tests.client import Client
 from tests.service import Service
-from tests.upstream import mock_model, mock_upstream
+from tests.upstream import mock_model
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -36,26 +36,19 @@ async def test_what_anybody_wrote_stays_text(
 
 
 async def test_a_failure_keeps_the_text_and_says_what_it_was(
-    profile: BrowserContext, complaints: Complaints, tmp_path_factory: pytest.TempPathFactory
+    profile: BrowserContext, complaints: Complaints, service: Service, client: Client
 ) -> None:
-    async with mock_upstream() as upstream:
-        service = Service(
-            tmp_path_factory.mktemp("failing"),
-            OPENAI_BASE_URL=upstream.base_url,
-            OPENAI_API_KEY="sk-test",
-        )
-        async with service.running(), service.client() as client:
-            id = await client.conversation()
-            model = "openai/" + mock_model(tokens=50, reasoning=3, fail="truncate", after=13)
-            sent = await client.send(id, model=model)
-            tab = await ChatTab.open(profile, service.base_url, id)
-            await tab.ends("failed")
-            reply = await client.message(id, sent.reply_id)
-            assert await tab.text() == reply["content"]
-            await expect(tab.answer).to_contain_text(reply["error"]["title"])
-            await expect(tab.answer).to_contain_text(reply["error"]["detail"])
-            await tab.answer.get_by_text("Thinking").click()
-            await expect(tab.answer.locator(".reasoning")).to_have_text(reply["reasoning"])
+    id = await client.conversation()
+    model = "openai/" + mock_model(tokens=50, reasoning=3, fail="truncate", after=13)
+    sent = await client.send(id, model=model)
+    tab = await ChatTab.open(profile, service.base_url, id)
+    await tab.ends("failed")
+    reply = await client.message(id, sent.reply_id)
+    assert await tab.text() == reply["content"] == story(10)
+    await expect(tab.answer).to_contain_text(reply["error"]["title"])
+    await expect(tab.answer).to_contain_text(reply["error"]["detail"])
+    await tab.answer.get_by_text("Thinking").click()
+    assert await tab.answer.locator(".reasoning").text_content() == reply["reasoning"]
     assert not complaints.all
 
 
@@ -86,16 +79,16 @@ async def test_what_is_too_long_is_refused_in_plain_words(
     await expect(tab.questions).to_have_count(0)
 
 
-async def test_a_question_outlives_a_server_that_is_away(
+async def test_a_question_outlives_a_server_that_cannot_be_reached(
     profile: BrowserContext, complaints: Complaints, service: Service, client: Client
 ) -> None:
     tab = await ChatTab.open(profile, service.base_url)
     await tab.ask("hello")
     await tab.ends("complete")
-    await service.kill()
+    await profile.set_offline(True)
     await tab.ask("are you there?")
     await expect(tab.notice).to_contain_text("The server cannot be reached.")
-    await service.start()
+    await profile.set_offline(False)
     await tab.press("Send")
     await expect(tab.answers).to_have_count(2)
     await tab.ends("complete")

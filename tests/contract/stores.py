@@ -140,7 +140,7 @@ async def sqlite_stores(folder: Path) -> AsyncGenerator[Stores, None]:
 def _migrated() -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder, "llmchat.db")
-        migrations.upgrade(f"sqlite:///{path}")
+        migrations.upgrade(migrations.sqlite_url(path))
         return path.read_bytes()
 
 

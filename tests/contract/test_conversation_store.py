@@ -12,6 +12,10 @@ from tests.contract.stores import ME, STRANGER, Stores
 from tests.contract.strategies import ODD_TEXTS
 
 HOUR_SECONDS = 3600
+FOREIGN_CURSORS = (
+    *("", "x", "-1", "1.5", " 1", "1 ", "1_0", "0x1", "٣", "²", "9" * 19),
+    *("msg_1", ".msg_1", "1.msg", "-1.msg_1", "1.5.msg_1"),
+)
 
 
 class TestOne:
@@ -100,9 +104,7 @@ class TestList:
         for query in ("100%%", "s*", "' OR 1=1 --", "\\"):
             assert await all_pages(stores, 1, query=query) == [[]]
 
-    @pytest.mark.parametrize(
-        "cursor", ["", "x", "-1", "1.5", " 1", "1 ", "1_0", "٣", "²", "9" * 19, "msg_1", "0x1", "1.msg", ".msg_1"]
-    )
+    @pytest.mark.parametrize("cursor", FOREIGN_CURSORS)
     async def test_a_foreign_cursor_is_malformed(self, stores: Stores, cursor: str) -> None:
         conversation = await stores.conversation()
         await stores.ask(conversation)

@@ -21,15 +21,26 @@ def ended(*generations: str) -> Callable[[Watcher], bool]:
     return lambda it: all(id_ in it.answers and it.answers[id_].status for id_ in generations)
 
 
+def some_steps(count: int, *, or_: Callable[[Watcher], bool]) -> Callable[[Watcher], bool]:
+    """Whether something has come so often, or the other condition holds."""
+    left = iter(range(count - 1))
+    return lambda it: next(left, None) is None or or_(it)
+
+
 async def begin_watching(
     client: Client, conversation: str, until: Callable[[Watcher], bool]
 ) -> tuple[Watcher, "asyncio.Task[Watcher]"]:
     """A watcher that has its snapshot, and goes on in the background."""
     watcher = Watcher(client.http, conversation)
-    watching = asyncio.create_task(watcher.watch_until(until))
-    while watcher.snapshot is None:
-        await asyncio.wait([watching], timeout=0.01)
-        assert not watching.done(), watching.exception()
+    opened = asyncio.Event()
+
+    def seen(it: Watcher) -> bool:
+        if it.snapshot is not None:
+            opened.set()
+        return until(it)
+
+    watching = asyncio.create_task(watcher.watch_until(seen))
+    await opened.wait()
     return watcher, watching
 
 
@@ -89,45 +100,37 @@ async def test_a_tab_that_comes_back_in_mid_answer_has_all_of_it(
     sent = await client.send(conversation, model=model)
     watcher = Watcher(client.http, conversation)
     connections = 0
-    while not ended(sent.generation_id)(watcher):
-        steps_left = iter(range(chaos.randrange(1, 40)))
-        await watcher.watch_until(
-            lambda it: next(steps_left, None) is None or ended(sent.generation_id)(it)
-        )
+    end = ended(sent.generation_id)
+    while not end(watcher):
+        await watcher.watch_until(some_steps(chaos.randrange(1, 40), or_=end))
         connections += 1
     answer = watcher.answers[sent.generation_id]
     assert connections > 1
     assert (answer.text, answer.status) == (answer_text(tokens=600), "complete")
 
 
-async def test_answers_that_end_while_a_tab_opens_are_told_once(client: Client) -> None:
-    """The seam between snapshot and news: whatever falls onto it is told once, to its end."""
+async def test_answers_that_end_while_a_tab_opens_are_told_once_and_to_their_end(
+    client: Client,
+) -> None:
     conversation = await client.conversation(model="demo/echo")
     fast = {"extra": {"tokens_per_second": 0}}
-    last = "the last one"
-    watching = []
-
-    async def saw_the_last(watcher: Watcher) -> None:
-        def seen(it: Watcher) -> bool:
-            texts = {answer.text for answer in it.answers.values() if answer.status}
-            return f"You said: {last}" in texts
-
-        await watcher.watch_until(seen)
 
     async def send_many() -> None:
         for number in range(40):
             await client.send(conversation, f"{number}", on_busy="queue", params=fast)
 
+    def saw_the_last(watcher: Watcher) -> bool:
+        texts = {answer.text for answer in watcher.answers.values() if answer.status}
+        return "You said: the last" in texts
+
     sending = asyncio.create_task(send_many())
-    watchers = []
+    opened = []
     while not sending.done():
-        watchers.append(Watcher(client.http, conversation))
-        watching.append(asyncio.create_task(saw_the_last(watchers[-1])))
-        await asyncio.sleep(0.02)
+        opened.append(await begin_watching(client, conversation, saw_the_last))
     await sending
-    await client.send(conversation, last, on_busy="queue", params=fast)
-    await asyncio.gather(*watching)
-    for watcher in watchers:
+    await client.send(conversation, "the last", on_busy="queue", params=fast)
+    for watcher, watching in opened:
+        await watching
         assert all(answer.status == "complete" for answer in watcher.answers.values())
 
 

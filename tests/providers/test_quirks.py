@@ -18,6 +18,7 @@ from llmchat.errors import (
 from llmchat.events import Finished, ToolCall, Usage
 from llmchat.mock.faults import KINDS
 from llmchat.providers.openai import OpenAIProvider
+from llmchat.text import clean
 from tests.providers.asking import KEY, ask, openai_at
 from tests.upstream import ENDLESS, answer_text
 
@@ -92,7 +93,7 @@ async def test_an_odd_stream_gives_its_exact_text_its_end_and_its_usage(
 ) -> None:
     heard = await ask(provider, tokens=TOKENS, fail=kind, split=split)
 
-    assert heard.text == answer_text(tokens=TOKENS, fail=kind)
+    assert heard.text == clean(answer_text(tokens=TOKENS, fail=kind))
     assert heard.finished == Finished("complete", "stop", USAGE)
 
 

@@ -95,10 +95,11 @@ BROKEN = {
     "half a completion": Broken(
         http(orjson.dumps(COMPLETION)[:-20], content_type=JSON), UpstreamTruncated, "no finish"
     ),
-    "a chunk size that is none": Broken(
-        CHUNKED + b"%x\r\n%b\r\nzz\r\n" % (len(ONE), ONE.encode()),
+    "a chunk size that is none": Broken(CHUNKED + b"zz\r\n", UpstreamMalformed, "speak HTTP"),
+    "a break that comes at once with what was before it": Broken(
+        CHUNKED + b"%x\r\n%b\r\nff\r\nda" % (len(ONE), ONE.encode()),
         UpstreamTruncated,
-        "ask again",
+        "broke the connection",
         "one ",
     ),
     "an error as a string": Broken(

@@ -15,53 +15,35 @@ QUICK: Json = {"model": "demo/echo", "params": {"extra": UNPACED}}
 
 NASTY: list[Any] = [
     "\ud800",
-    "\udc00\ud800",
-    "a\ud800",
+    "a\udc00\ud800",
     "\0",
-    "\x00" * 100,
-    "\ufeff\ufffe\uffff",
-    "\u2028\u2029\x85\r\n",
-    "\x1b]0;x\x07",
-    "😀" * 1000,
-    "x" * 600_000,
+    "\ufeff\ufffe\uffff\u2028\x85\x1b]0;x\x07",
     "",
-    " ",
-    "%s%n{}{0}${x}",
-    "' OR 1=1 --",
+    "%s%n{}{0}${x}' OR 1=1 --",
     2**31,
     2**63,
-    2**64,
-    -(2**63) - 1,
+    -(2**64),
     10**400,
     -0.0,
     1e308,
     5e-324,
     float("nan"),
-    float("inf"),
     float("-inf"),
     True,
-    False,
     None,
     [],
     {},
     [[[[]]]],
     {"": ""},
-    {"\ud800": "\ud800"},
-    {"\0": "\0"},
-    {"a": {"b": {"c": [1, 2, {"d": None}]}}},
-    {"__proto__": 1, "constructor": 1, "__class__": 1},
-    {"n": 2**64},
-    {"n": float("nan")},
+    {"\ud800": "\ud800", "\0": "\0"},
+    {"__proto__": 1, "__class__": {"__init__": 1}},
+]
+LARGE: list[Any] = [
+    "x" * 600_000,
+    "😀" * 40_000,
     list(range(11_000)),
     {str(i): i for i in range(11_000)},
 ]
-
-
-def deep(levels: int) -> Json:
-    value: Json = {}
-    for _ in range(levels):
-        value = {"a": value}
-    return value
 
 
 def text_of(body: Any) -> bytes:
@@ -69,42 +51,43 @@ def text_of(body: Any) -> bytes:
     return json.dumps(body, allow_nan=True).encode()
 
 
+PARAMS: Json = {
+    "temperature": 1,
+    "top_p": 1,
+    "max_tokens": 1,
+    "stop": ["x"],
+    "seed": 1,
+    "skip_thinking": True,
+    "response_format": {},
+    "tools": [{}],
+    "tool_choice": "auto",
+    "extra": UNPACED,
+}
+
+
 async def fields(client: Client) -> dict[str, Json]:
     """Every call that takes a body, with a body that it takes."""
     conversation = await client.conversation(title="x")
     sent = await client.send(conversation, **QUICK)
     await client.read(sent.generation_id)
-    everything = {
-        "title": "x",
-        "system_prompt": "x",
-        "model": "demo/echo",
-        "params": {
-            "temperature": 1,
-            "top_p": 1,
-            "max_tokens": 1,
-            "stop": ["x"],
-            "seed": 1,
-            "skip_thinking": True,
-            "response_format": {},
-            "tools": [{}],
-            "tool_choice": "auto",
-            "extra": UNPACED,
-        },
-        "metadata": {},
-    }
-    ask = {**QUICK, "on_busy": "queue"}
     return {
-        "POST /api/conversations": everything,
-        f"PATCH /api/conversations/{conversation}": {**everything, "archived": False},
-        f"POST /api/conversations/{conversation}/messages": {
+        "/api/conversations": {
+            "title": "x",
+            "system_prompt": "x",
+            "model": "demo/echo",
+            "params": PARAMS,
+            "metadata": {},
+        },
+        f"/api/conversations/{conversation}/messages": {
             "content": "x",
             "parent_id": None,
-            **ask,
+            "on_busy": "queue",
+            **QUICK,
         },
-        f"POST /api/messages/{sent.reply_id}/regenerate": ask,
-        "POST /api/llm/generate": {"prompt": "x", **QUICK},
-        "POST /api/llm/chat": {"messages": [{"role": "user", "content": "x"}], **QUICK},
-        "POST /api/llm/chat/session": {
+        f"/api/messages/{sent.reply_id}/regenerate": {"on_busy": "queue", **QUICK},
+        "/api/llm/generate": {"prompt": "x", **QUICK},
+        "/api/llm/chat": {"messages": [{"role": "user", "content": "x"}], **QUICK},
+        "/api/llm/chat/session": {
             "session_id": "hostile",
             "message": "x",
             "system_prompt": "x",
@@ -127,27 +110,33 @@ def spoiled(body: Json, value: Any) -> list[Json]:
     return bodies
 
 
+async def assert_no_error_of_the_server(client: Client, path: str, body: Any) -> None:
+    response = await client.http.post(path, content=text_of(body), headers=JSON)
+    assert response.status_code < 500, (path, text_of(body)[:200], response.text)
+    if response.status_code >= 400:
+        problem_of(response, response.status_code)
+
+
 @pytest.mark.parametrize("value", NASTY, ids=map(str, count()))
 async def test_no_value_in_any_field_is_an_error_of_the_server(client: Client, value: Any) -> None:
-    for call, body in (await fields(client)).items():
-        method, path = call.split()
+    for path, body in (await fields(client)).items():
         for one in [*spoiled(body, value), {**body, "unknown": value}, value]:
-            response = await client.http.request(method, path, content=text_of(one), headers=JSON)
-            assert response.status_code < 500, (call, text_of(one)[:200], response.text)
-            if response.status_code >= 400:
-                problem_of(response, response.status_code)
+            await assert_no_error_of_the_server(client, path, one)
 
 
-@pytest.mark.parametrize(("levels", "status"), [(31, 201), (33, 422), (200, 422), (1000, 400)])
+@pytest.mark.parametrize("value", LARGE, ids=map(str, count()))
+async def test_no_large_value_is_an_error_of_the_server(client: Client, value: Any) -> None:
+    for path, body in (await fields(client)).items():
+        for name in body:
+            await assert_no_error_of_the_server(client, path, {**body, name: value})
+
+
+@pytest.mark.parametrize(("levels", "status"), [(31, 201), (33, 422), (1000, 400)])
 async def test_depth_is_bounded(client: Client, levels: int, status: int) -> None:
-    for name in ("metadata", "params"):
-        value = deep(levels) if name == "metadata" else {"extra": deep(levels)}
-        body = text_of({name: value})
+    nested = '{"a":' * levels + "1" + "}" * levels
+    for body in (f'{{"metadata": {nested}}}', f'{{"params": {{"extra": {nested}}}}}'):
         response = await client.http.post("/api/conversations", content=body, headers=JSON)
-        if levels == 1000:
-            assert response.status_code in (400, 422)
-        else:
-            assert response.status_code == status, response.text[:200]
+        assert response.status_code == status, response.text[:200]
 
 
 async def test_what_no_text_can_carry_is_replaced_everywhere_the_same(client: Client) -> None:

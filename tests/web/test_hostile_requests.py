@@ -10,6 +10,7 @@ from tests.client import Client
 from tests.raw_http import PATIENCE_SECONDS, RawClient, RawReply
 
 MIB = 1 << 20
+JSON = b"Content-Type: application/json"
 
 
 async def asked(base_url: str, request: bytes) -> RawReply:
@@ -163,13 +164,11 @@ NO_HTTP = [
     b"GET /health HTTP/1.1\r\nX: a\rb\r\n\r\n",
     b"GET /health HTTP/1.1\r\nX\x00: a\r\n\r\n",
     b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"POST /api/conversations HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-    b"POST /api/conversations HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
-    b"POST /api/conversations HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{",
-    b"POST /api/conversations HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
-    b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    b"POST /api/conversations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"POST /health HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    b"POST /health HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+    b"POST /health HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{",
+    b"POST /health HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"POST /api/llm/chat HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + JSON + b"\r\n\r\nzz\r\n",
 ]
 
 

@@ -49,8 +49,8 @@ async def test_an_unknown_path_is_404(client: Client, path: str) -> None:
 async def test_an_unknown_id_is_404(client: Client, method: str) -> None:
     for id_ in ("conv_8DmOO6h2o06nVqsCmQgH4N7", "0", "-", "msg_1", "x" * 64):
         path = f"/api/conversations/{id_}"
-        body = {"json": {}} if method == "PATCH" else {}
-        problem = problem_of(await client.http.request(method, path, **body), 404)
+        body: Json | None = {} if method == "PATCH" else None
+        problem = problem_of(await client.http.request(method, path, json=body), 404)
         assert (problem["type"], problem["instance"]) == ("not_found", path)
 
 
@@ -151,6 +151,11 @@ WRONG: list[tuple[str, Any, list[str]]] = [
     ("/api/conversations", {"params": {"temprature": 1}}, ["params", "temprature"]),
     ("/api/conversations", {"params": {"temperature": 2.1}}, ["params", "temperature"]),
     ("/api/conversations", {"params": {"temperature": "hot"}}, ["params", "temperature"]),
+    ("/api/conversations", {"params": {"temperature": "1"}}, ["params", "temperature"]),
+    ("/api/conversations", {"params": {"temperature": True}}, ["params", "temperature"]),
+    ("/api/conversations", {"params": {"max_tokens": "9"}}, ["params", "max_tokens"]),
+    ("/api/conversations", {"params": {"skip_thinking": 0}}, ["params", "skip_thinking"]),
+    ("/api/conversations", {"params": {"skip_thinking": "yes"}}, ["params", "skip_thinking"]),
     ("/api/conversations", {"params": {"max_tokens": 0}}, ["params", "max_tokens"]),
     ("/api/conversations", {"params": {"max_tokens": 2**63}}, ["params", "max_tokens"]),
     ("/api/conversations", {"params": {"max_tokens": 1.5}}, ["params", "max_tokens"]),

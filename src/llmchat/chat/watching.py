@@ -78,17 +78,18 @@ class ConversationWatch:
         self, owner: OwnerId, id: ConversationId, idle_seconds: float
     ) -> AsyncGenerator[Sight, None]:
         with self._feed.subscribe(id) as subscription:
-            watcher = _Watcher(self._log, subscription, idle_seconds)
-            try:
-                # Subscribed before looking: what happens in between is told twice, not never.
-                yield await self._look(owner, id, watcher)
-                async for sight in watcher.sights():
-                    if isinstance(sight, _Missed):
-                        yield await self._look(owner, id, watcher)
-                    else:
+            behind = True
+            while behind:
+                # Another one for each snapshot: what the last one still held is older than this.
+                watcher = _Watcher(self._log, subscription, idle_seconds)
+                try:
+                    # Subscribed before looking: what happens in between is told twice, not never.
+                    yield await self._look(owner, id, watcher)
+                    async for sight in watcher.sights():
                         yield sight
-            finally:
-                await watcher.aclose()
+                finally:
+                    await watcher.aclose()
+                behind = watcher.behind
 
     async def _look(self, owner: OwnerId, id: ConversationId, watcher: "_Watcher") -> Snapshot:
         conversation = await self._conversations.get(owner, id)
@@ -98,6 +99,8 @@ class ConversationWatch:
                 so_far = fold(await self._log.snapshot(generation.id))
             except LogGone:
                 continue  # Not begun: it will be announced.
+            # One that has ended since: its end is still told, for here it looks alive.
+            offset = so_far.last if so_far.terminal is None else so_far.last - 1
             live.append(
                 LiveGeneration(
                     generation.id,
@@ -105,25 +108,24 @@ class ConversationWatch:
                     generation.model,
                     so_far.answer,
                     so_far.reasoning,
-                    so_far.last,
+                    offset,
                 )
             )
-            watcher.follow(generation.id, so_far.last)
+            watcher.follow(generation.id, offset)
         return Snapshot(conversation, live)
 
 
-class _Missed:
-    """Too much happened at once to be told one by one."""
-
-
 class _Watcher:
-    """Joins one conversation's announcements and its live logs into one bounded stream."""
+    """Joins one conversation's announcements and its live logs into one bounded stream, which ends
+    with the conversation, with the service, or when this watcher is `behind`: too much happened at
+    once to be told one by one."""
 
     def __init__(self, log: TokenLog, subscription: Subscription, idle_seconds: float) -> None:
         self._log = log
         self._subscription = subscription
         self._idle_seconds = idle_seconds
-        self._waiting: asyncio.Queue[Sight | _Missed | None] = asyncio.Queue(_MOST_WAITING)
+        self._waiting: asyncio.Queue[Sight | None] = asyncio.Queue(_MOST_WAITING)
+        self.behind = False
         self._followed: set[GenerationId] = set()
         self._tasks = TaskSet()
         self._tasks.spawn(self._listen(), name="conversation feed")
@@ -133,7 +135,7 @@ class _Watcher:
             self._followed.add(id)
             self._tasks.spawn(self._read(id, after), name=f"watch {id}")
 
-    async def sights(self) -> AsyncGenerator["Sight | _Missed", None]:
+    async def sights(self) -> AsyncGenerator[Sight, None]:
         while True:
             try:
                 sight = await asyncio.wait_for(self._waiting.get(), self._idle_seconds)
@@ -153,9 +155,10 @@ class _Watcher:
         await self._tasks.cancel_all()
 
     async def _listen(self) -> None:
-        while (news := await self._subscription.news()) != []:
-            for item in [_Missed()] if news is None else news:
+        while news := await self._subscription.news():
+            for item in news:
                 await self._waiting.put(item)
+        self.behind = news is None
         await self._waiting.put(None)
 
     async def _read(self, id: GenerationId, after: int) -> None:

@@ -17,6 +17,7 @@ _BURST = 64
 _WORD = re.compile(r"\s*\S+|\s+")
 _MOST_STORY_TOKENS = 200_000
 _TOKENS_PER_SECOND = 30.0
+_LEAST_TOKENS_PER_SECOND = 0.1
 _MOST_TOKENS_PER_SECOND = 100_000.0
 
 
@@ -92,7 +93,13 @@ async def _paced(tokens: Iterator[str], per_second: float) -> AsyncGenerator[Seq
 
 
 def _rate(prompt: Prompt) -> float:
-    return _number(prompt, "tokens_per_second", _TOKENS_PER_SECOND, _MOST_TOKENS_PER_SECOND)
+    rate = _number(prompt, "tokens_per_second", _TOKENS_PER_SECOND, _MOST_TOKENS_PER_SECOND)
+    if 0 < rate < _LEAST_TOKENS_PER_SECOND:
+        # Slower, a clock would end it as if a server had failed: a 504 for what the caller wanted.
+        raise UpstreamRejected(
+            f"`params.extra.tokens_per_second` must be 0 or at least {_LEAST_TOKENS_PER_SECOND:g}."
+        )
+    return rate
 
 
 def _number(prompt: Prompt, name: str, default: float, most: float) -> float:

@@ -135,11 +135,22 @@ class ChunkReader:
         return events
 
     def _take_events(self, found: Sequence[SseEvent], events: list[ProviderEvent]) -> None:
+        texts: list[str] = []
         for name, data in found:
             if data.strip() == b"[DONE]":
                 self.done = True
-                return
-            self._take(name, _object(data), events)
+                break
+            chunk = _object(data)
+            text = None if name else _plain_text(chunk)
+            if text is not None:
+                texts.append(text)
+                continue
+            if texts:
+                self._take_text("".join(texts), "answer", events)
+                texts = []
+            self._take(name, chunk, events)
+        if texts:
+            self._take_text("".join(texts), "answer", events)
 
     def _take(self, name: bytes, chunk: dict[str, Any], events: list[ProviderEvent]) -> None:
         if name == b"error" or chunk.get("error") or chunk.get("object") == "error":
@@ -217,6 +228,19 @@ def _tokens(count: object) -> int:
     if not isinstance(count, int) or not 0 <= count <= _MOST_USAGE_TOKENS:
         raise ValueError(count)
     return count
+
+
+def _plain_text(chunk: dict[str, Any]) -> str | None:
+    """The text of a chunk that has nothing else, as nearly all have; None for any other."""
+    choices = chunk.get("choices")
+    if not choices or chunk.get("usage") or chunk.get("error"):
+        return None
+    choice = choices[0]
+    delta = choice.get("delta")
+    if not delta or len(delta) != 1 or choice.get("finish_reason"):
+        return None
+    text = delta.get("content")
+    return text if isinstance(text, str) else None
 
 
 def _text(text: object) -> str:

@@ -3,12 +3,14 @@
 https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 """
 
+import re
 from collections.abc import Sequence
 
 from llmchat.errors import UpstreamTooLarge
 
 MOST_EVENT_BYTES = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
+_PLAIN = re.compile(rb"(?:data: [^\r\n]+\n\n)+")
 
 SseEvent = tuple[bytes, bytes]
 """(name, data) of one event."""
@@ -31,6 +33,9 @@ class EventParser:
 
     def feed(self, chunk: bytes) -> Sequence[SseEvent]:
         """Raises UpstreamTooLarge for an event of more than MOST_EVENT_BYTES, finished or not."""
+        if self._idle and len(chunk) < MOST_EVENT_BYTES and _PLAIN.fullmatch(chunk):
+            # What nearly all that servers send is: whole events of one line of data each.
+            return [(b"", data) for data in chunk[6:-2].split(b"\n\ndata: ")]
         events: list[SseEvent] = []
         for line in self._lines(chunk):
             if line:
@@ -44,6 +49,11 @@ class EventParser:
         if self._size + len(self._rest) > MOST_EVENT_BYTES:
             raise _too_large()
         return events
+
+    @property
+    def _idle(self) -> bool:
+        between_events = not (self._rest or self._data or self._name or self._after_cr)
+        return between_events and self._started
 
     def _lines(self, chunk: bytes) -> list[bytes]:
         text = self._rest + chunk

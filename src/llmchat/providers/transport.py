@@ -9,9 +9,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx2
-from aiohttp.streams import StreamReader
 
-_CONTENT = "aiohttp_content"
+_ANSWER = "aiohttp_answer"
 
 
 class AiohttpTransport(httpx2.AsyncBaseTransport):
@@ -54,7 +53,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
             headers=answer.raw_headers,
             stream=_Body(answer),
             request=request,
-            extensions={_CONTENT: answer.content},
+            extensions={_ANSWER: answer},
         )
 
     async def aclose(self) -> None:
@@ -68,10 +67,26 @@ async def body_of(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
     Straight from the socket's buffer: httpx2 would pass each piece through four generators, and a
     token's way is mostly such steps.
     """
-    content: StreamReader = response.extensions[_CONTENT]
+    answer: aiohttp.ClientResponse = response.extensions[_ANSWER]
+    content, connection = answer.content, answer.connection
+    socket = None if connection is None else connection.transport
     with _translated():
-        while data := await content.readany():
-            yield data
+        try:
+            while data := await content.readany():
+                if socket is None or content.is_eof():
+                    # All has come, and its connection may already serve another request.
+                    yield data
+                    continue
+                # While this is being stored nothing more is read: what comes meanwhile is then one
+                # read and one wake-up, and not one for each token.
+                socket.pause_reading()
+                yield data
+                socket.resume_reading()
+        except aiohttp.ClientError:
+            # A broken connection is told before what had come over it: that is still in there.
+            if data := content._read_nowait(-1):  # noqa: SLF001 - there is no other way to it
+                yield data
+            raise
 
 
 def proxy_for(url: str) -> str | None:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import URL, event, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -25,12 +25,13 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        url = f"sqlite+aiosqlite:///{path}"
+        url = URL.create("sqlite+aiosqlite", database=str(path))
         self._writer = create_async_engine(url, pool_size=1, max_overflow=0)
         self._readers = create_async_engine(url, pool_size=_READERS, max_overflow=0)
         _prepare(self._writer, "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL")
         _prepare(self._readers, "PRAGMA query_only = ON", "PRAGMA wal_autocheckpoint = 0")
         event.listen(self._writer.sync_engine, "begin", _begin_immediate)
+        event.listen(self._readers.sync_engine, "begin", _begin)
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncSession, None]:
@@ -48,7 +49,8 @@ class Database:
     async def ping(self) -> None:
         """Raises StorageUnavailable when the database cannot be asked."""
         async with self.read() as session:
-            await session.execute(text("SELECT 1"))
+            # `SELECT 1` alone does not look at the file.
+            await session.execute(text("SELECT 1 FROM sqlite_master"))
 
     async def aclose(self) -> None:
         # Readers first: the last connection to close checkpoints.
@@ -68,6 +70,12 @@ def _prepare(engine: AsyncEngine, *pragmas: str) -> None:
         for pragma in pragmas:
             cursor.execute(pragma)
         cursor.close()
+
+
+def _begin(connection: Any) -> None:
+    # Without it every statement would see the newest state, and a page of messages could be
+    # put together from before and after a deletion.
+    connection.exec_driver_sql("BEGIN")
 
 
 def _begin_immediate(connection: Any) -> None:

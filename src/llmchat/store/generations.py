@@ -60,7 +60,7 @@ class SqlGenerationStore:
             .returning(col(GenerationRow.id), col(GenerationRow.stop_requested))
         )
         async with self._database.write() as session:
-            held = dict((await session.execute(renewal)).tuples().all())
+            held = {row.id: row.stop_requested for row in await session.execute(renewal)}
         return {id_: _lease(held.get(id_)) for id_ in ids}
 
     async def request_stop(self, id: GenerationId) -> None:

@@ -6,11 +6,16 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import URL, create_engine
 
 _PACKAGE = Path(__file__).parents[1]
 _SHIPPED = _PACKAGE / "migrations"
 _CHECKOUT = _PACKAGE.parents[1] / "alembic"
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a database file, whatever its path has in it: `%20` and `?` mean something."""
+    return URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
 
 
 def config_for(url: str) -> Config:

@@ -21,10 +21,10 @@ from llmchat.tokenlog.tail import Tail, follow
 T = TypeVar("T")
 
 # Under load a commit collects for a while, and the more appends the last one took, the longer the
-# next one does: then a wake-up, a row and a frame serve several tokens. Below 2,000 appends a second
+# next one does: then a wake-up, a row and a frame serve several tokens. Below 1,000 appends a second
 # nobody ever waits; above, a token is shown at most so much later: two tokens of a model that
 # writes 30 a second.
-_COLLECT_SECONDS_PER_APPEND = 0.0005
+_COLLECT_SECONDS_PER_APPEND = 0.001
 _COLLECT_SECONDS_MOST = 0.066
 # Whose first token somebody waits for, or whose end, is not made to wait.
 _FIRST_OFFSETS = 2

@@ -10,9 +10,9 @@ from llmchat.web.bounds import Id, JsonObject, Line, ModelId, Text
 
 
 class Body(BaseModel):
-    """A request body: what it does not know, it refuses."""
+    """A request body: what it does not know, it refuses, and "1" is no number."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 def _text_or_object(value: Any) -> str:
@@ -99,7 +99,7 @@ class Ask(Body):
     model: ModelId | None = None
     """`provider/name`; when left out, the conversation's, then the server's default."""
     params: Params | None = None
-    on_busy: OnBusy = OnBusy.REJECT
+    on_busy: Annotated[OnBusy, Field(strict=False)] = OnBusy.REJECT
     """When the conversation already has a live generation: `reject` with 409, `queue` behind it, or
     `interrupt` it."""
 

@@ -45,10 +45,11 @@ class _Walk:
 
 
 def _number(value: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError("a number that JSON does not know")
+    # First: no float can hold the largest integers, and asking whether they are finite raises.
     if isinstance(value, int) and abs(value) > _MOST_INTEGER:
         raise ValueError(f"an integer beyond {_MOST_INTEGER}, which many JSON readers round")
+    if not math.isfinite(value):
+        raise ValueError("a number that JSON does not know")
     return value
 
 

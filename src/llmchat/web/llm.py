@@ -83,7 +83,7 @@ class Generated(Shape):
 
 
 class ChatMessage(Body):
-    role: Role
+    role: Annotated[Role, Field(strict=False)]
     content: Text
 
 

@@ -1,0 +1,128 @@
+"""P8 and P14: readers are harmless, and cost no more than a bound."""
+
+import asyncio
+import random
+from contextlib import ExitStack
+
+import pytest
+
+from tests.client import Client
+from tests.e2e.stalled import StalledReader
+from tests.service import LOOK_SECONDS, PATIENCE_SECONDS, Service
+from tests.upstream import Upstream, answer_text, mock_model
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+KIB = 1024
+MIB = 1024 * KIB
+STALLED = 40
+BOUND_PER_STALLED_READER = 256 * KIB
+# A word of a kilobyte: much text in few tokens, so that it takes little time to make.
+WORD = "x" * 1023
+BIG_TEXT = " ".join([WORD] * 480)
+
+
+async def until(condition: "asyncio.Future[bool] | None" = None) -> None:
+    """Unused."""
+
+
+async def big_answer(client: Client) -> str:
+    """The id of a finished generation with half a megabyte of text."""
+    conversation = await client.conversation(model="demo/echo")
+    fast = {"extra": {"tokens_per_second": 0}}
+    sent = await client.send(conversation, BIG_TEXT, params=fast)
+    assert (await client.read(sent.generation_id)).status == "complete"
+    return sent.generation_id
+
+
+async def test_many_slow_and_vanishing_readers_change_nothing(
+    service: Service, client: Client, upstream: Upstream, chaos: random.Random
+) -> None:
+    model = f"openai/{mock_model(tokens=400, rate=200)}"
+    sent = await client.send(await client.conversation(), model=model)
+    faithful = [client.reader(sent.generation_id) for _ in range(10)]
+    reading = [asyncio.create_task(reader.read_to_end()) for reader in faithful]
+
+    async def come_and_go() -> None:
+        reader = client.reader(sent.generation_id)
+        while reader.terminal is None:
+            await reader.read_on(most_bytes=chaos.randrange(1, 3000))
+
+    vanishing = [asyncio.create_task(come_and_go()) for _ in range(10)]
+    with ExitStack() as stack:
+        for _ in range(10):
+            stack.enter_context(StalledReader(service.base_url, sent.stream_url))
+        await asyncio.gather(*reading, *vanishing)
+        record = upstream.completions[0]
+        assert (record.finished, record.tokens_sent) == (True, 400)
+    assert {reader.text for reader in faithful} == {answer_text(tokens=400)}
+    assert {reader.status for reader in faithful} == {"complete"}
+
+
+async def test_without_any_reader_it_is_written_all_the_same(
+    client: Client, upstream: Upstream
+) -> None:
+    conversation = await client.conversation()
+    sent = await client.send(conversation, model=f"openai/{mock_model(tokens=100, rate=400)}")
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (await client.generation(sent.generation_id))["status"] != "complete":
+            await asyncio.sleep(LOOK_SECONDS)
+    message = await client.message(conversation, sent.reply_id)
+    assert message["content"] == answer_text(tokens=100)
+
+
+async def test_a_generation_outruns_those_who_never_read_and_they_lose_nothing(
+    service: Service, client: Client
+) -> None:
+    conversation = await client.conversation(model="demo/echo")
+    fast = {"extra": {"tokens_per_second": 2000}}
+    sent = await client.send(conversation, BIG_TEXT, params=fast)
+    with StalledReader(service.base_url, sent.stream_url) as stalled:
+        reader = await client.read(sent.generation_id)
+        assert (reader.status, reader.text) == ("complete", f"You said: {BIG_TEXT}")
+        body = await asyncio.to_thread(stalled.rest)
+    assert body.count(WORD.encode()) == BIG_TEXT.count(WORD)
+    assert body.count(b"event: finished") == 1
+
+
+async def test_fifty_readers_that_abort_a_long_replay_leave_nothing_behind(
+    service: Service, client: Client
+) -> None:
+    conversation = await client.conversation(model="demo/story")
+    params = {"extra": {"tokens": 10_000, "tokens_per_second": 0}}
+    sent = await client.send(conversation, params=params)
+    await client.read(sent.generation_id)
+    before = service.footprint
+    readers = [StalledReader(service.base_url, sent.stream_url) for _ in range(50)]
+    await asyncio.gather(*[asyncio.to_thread(reader.begin) for reader in readers])
+    assert service.footprint.file_descriptors >= before.file_descriptors + 50
+    for number, reader in enumerate(readers):
+        reader.reset() if number % 2 else reader.__exit__(None, None, None)
+    live = await client.http.get("/health/live")
+    assert live.status_code == 200
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while service.footprint.file_descriptors > before.file_descriptors:
+            await asyncio.sleep(LOOK_SECONDS)
+    assert service.footprint.threads <= before.threads
+    replay = await client.read(sent.generation_id)
+    assert replay.text == answer_text(tokens=10_000)
+
+
+async def test_stalled_readers_of_a_large_stream_cost_no_more_than_their_bound(
+    service: Service, client: Client
+) -> None:
+    generation = await big_answer(client)
+    path = f"/api/generations/{generation}/stream"
+    with StalledReader(service.base_url, path) as warm_up:
+        await asyncio.to_thread(warm_up.begin)
+    before = service.footprint
+    with ExitStack() as stack:
+        readers = [StalledReader(service.base_url, path) for _ in range(STALLED)]
+        for reader in readers:
+            stack.enter_context(reader)
+        await asyncio.gather(*[asyncio.to_thread(reader.begin) for reader in readers])
+        for _ in range(10):
+            assert (await client.http.get("/health/live")).status_code == 200
+        grown = service.footprint.rss_bytes - before.rss_bytes
+        print("grown", grown / STALLED / KIB)
+    assert grown < STALLED * BOUND_PER_STALLED_READER
