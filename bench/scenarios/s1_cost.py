@@ -30,9 +30,7 @@ async def run(field: Field, outcome: Outcome) -> None:
             outcome.rows.append(_against(trials[name], ours, what, goal))
     if not ours.errors:
         outcome.rows.append(_shown("gap between tokens over the pace, p99", gap, trials))
-        outcome.rows.append(
-            _shown("a token's way from the model to its reader, p50", delay, trials)
-        )
+        outcome.rows.append(_shown("from the model to the reader, p50", delay, trials))
     for name, trial in trials.items():
         outcome.data[name] = [asdict(measured) for measured in trial.good]
 

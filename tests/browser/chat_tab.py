@@ -37,11 +37,12 @@ class ChatTab:
     def __init__(self, page: Page, base_url: str) -> None:
         self.page = page
         self._base_url = base_url
-        self.log = page.get_by_role("log", name="Conversation")
+        self.log = page.get_by_role("log", name="Messages")
         self.composer = page.get_by_label("Message", exact=True)
         self.answers = self.log.get_by_label("Answer", exact=True)
         self.questions = self.log.get_by_label("You", exact=True)
         self.notice = page.locator("#notice")
+        self.scroller = page.get_by_role("main")
 
     @classmethod
     async def open(cls, profile: BrowserContext, base_url: str, conversation_id: str = "") -> Self:
@@ -74,6 +75,13 @@ class ChatTab:
         """Wait for the end of the last answer, which must be this one."""
         await expect(self.answer).to_have_attribute("aria-busy", "false")
         await expect(self.answer).to_have_attribute("data-status", status)
+
+    async def scrolled(self) -> tuple[int, int]:
+        """How many pixels of the conversation are above what is shown, and how many below."""
+        above, below = await self.scroller.evaluate(
+            "(it) => [it.scrollTop, it.scrollHeight - it.clientHeight - it.scrollTop].map(Math.round)"
+        )
+        return above, below
 
     async def press(self, button: str) -> None:
         await self.page.get_by_role("button", name=button, exact=True).click()

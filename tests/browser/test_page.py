@@ -122,6 +122,27 @@ async def test_enter_sends_unless_it_chooses_a_word_or_breaks_the_line(
     await expect(tab.composer).to_have_value("")
 
 
+async def test_the_end_stays_in_view_until_the_reader_scrolls_up(
+    profile: BrowserContext, service: Service, client: Client
+) -> None:
+    id = await story_conversation(client, paced(tokens=20_000, tokens_per_second=1000))
+    tab = await ChatTab.open(profile, service.base_url, id)
+    await tab.ends("complete")
+    await tab.ask("go on")
+    await tab.shows_token(1500)
+    above, below = await tab.scrolled()
+    assert above > 0
+    assert below < 60
+    await tab.scroller.hover()
+    await tab.page.mouse.wheel(0, -200)
+    await expect(tab.scroller).not_to_have_js_property("scrollTop", above)
+    above, _ = await tab.scrolled()
+    await tab.shows_token(4500)
+    assert (await tab.scrolled())[0] == above
+    await tab.press("Stop")
+    await tab.ends("stopped")
+
+
 async def test_the_api_console_needs_nobody_else(
     profile: BrowserContext, complaints: Complaints, service: Service
 ) -> None:

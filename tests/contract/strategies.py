@@ -1,5 +1,6 @@
 """Events and batches of events as Hypothesis draws them."""
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from llmchat.errors import UpstreamTruncated
@@ -15,6 +16,14 @@ from llmchat.events import (
     ToolCall,
     Usage,
 )
+
+bounded = settings(
+    max_examples=50,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+"""Few enough examples for every run, and no limit in time that a busy machine could miss."""
 
 ODD_TEXTS = (
     "",

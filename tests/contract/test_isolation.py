@@ -84,6 +84,7 @@ REFUSED: dict[str, Call] = {
     ),
     "conversations.live": lambda s, ids, _: s.conversations.live(ME, ids.conversation),
     "generations.get": lambda s, ids, _: s.generations.get(ME, ids.generation),
+    "generations.check_owner": lambda s, ids, _: s.generations.check_owner(ME, ids.generation),
 }
 SEEN_ELSEWHERE = {"conversations.create", "conversations.get_or_create", "conversations.list"}
 
@@ -131,6 +132,14 @@ async def test_a_name_that_a_stranger_uses_is_free(stores: Stores) -> None:
     assert mine.owner == ME
     assert await stores.conversations.find(ME, EXTERNAL_ID) == mine
     assert (await stores.conversations.find(STRANGER, EXTERNAL_ID)).id == theirs.id
+
+
+async def test_what_its_owner_has_asked_for_is_no_more_open_to_others(stores: Stores) -> None:
+    _, turn = await strangers(stores)
+    for _ in range(2):
+        await stores.generations.check_owner(STRANGER, turn.generation.id)
+        with pytest.raises(NotFound):
+            await stores.generations.check_owner(ME, turn.generation.id)
 
 
 async def strangers(stores: Stores) -> tuple[Conversation, Turn]:

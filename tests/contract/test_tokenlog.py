@@ -20,6 +20,7 @@ from tests.contract.following import (
     read_upto,
     rest,
     tokens,
+    until,
 )
 from tests.contract.logs import LogPlace
 from tests.contract.strategies import ODD_TEXTS
@@ -237,7 +238,22 @@ class TestRead:
             task.cancel()
         await asyncio.wait(cut)
         assert place.waiting_readers(log) == 0
-        assert asyncio.all_tasks() == tasks
+        await until(lambda: asyncio.all_tasks() == tasks)
+
+    @pytest.mark.parametrize("end", [[], [FINISHED]])
+    async def test_a_reader_that_leaves_takes_nobody_with_it(
+        self, log: TokenLog, end: list[Event]
+    ) -> None:
+        id = new_log()
+        events = [STARTED, *tokens(10_000), *end]
+        await write_slowly(log, id, events)
+        followers = [Follower(log, id, after=after) for after in (0, 0, 0, 5, 5, 5)]
+        await asyncio.sleep(0)
+        for follower in followers[::3]:
+            await follower.leave()
+        for follower in followers[1::3] + followers[2::3]:
+            await follower.reaches(len(events))
+            assert_says(follower.entries, events, after=follower.after)
 
     async def test_a_read_that_is_never_begun_leaves_nothing_behind(self, log: TokenLog) -> None:
         for id in (new_log(), new_log()):

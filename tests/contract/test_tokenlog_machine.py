@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -24,7 +24,7 @@ from llmchat.ids import GenerationId
 from llmchat.tokenlog.base import Head
 from tests.contract.following import STARTED, Follower, assert_says, read_all, read_upto
 from tests.contract.logs import PLACES
-from tests.contract.strategies import bodies, terminals
+from tests.contract.strategies import bodies, bounded, terminals
 
 T = TypeVar("T")
 
@@ -253,12 +253,5 @@ def test_any_order_of_events_reads_as_a_plain_list(place: str) -> None:
         place_name = place
 
     run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=25,
-            stateful_step_count=25,
-            deadline=None,
-            print_blob=True,
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-        ),
+        Machine, settings=settings(bounded, max_examples=25, stateful_step_count=25)
     )

@@ -24,9 +24,10 @@ from tests.contract.following import (
     new_log,
     read_all,
     tokens,
+    until,
 )
 from tests.contract.logs import PATIENCE_SECONDS, SqlitePlace
-from tests.contract.trouble import begun, commits, disk_full, until, writer_blocked
+from tests.contract.trouble import begun, commits, disk_full, writer_blocked
 
 BIG: Sequence[Event] = [Delta("x" * 200_000)]
 """Fits into no page that is already there."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from llmchat.events import Event
 from llmchat.ids import GenerationId
 from llmchat.tokenlog.sqlite import SqliteTokenLog
-from tests.contract.logs import PATIENCE_SECONDS
+from tests.contract.following import until
 
 
 @contextmanager
@@ -58,10 +58,3 @@ async def begun(
     await until(lambda: bool(log._pending))
     await until(lambda: not log._pending)
     return append
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop turn until it is so."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():  # noqa: ASYNC110 - there is nothing to wait on
-            await asyncio.sleep(0)

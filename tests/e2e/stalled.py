@@ -11,14 +11,18 @@ _RESET_INSTEAD_OF_CLOSE = struct.pack("ii", 1, 0)
 
 
 class StalledReader:
-    """Asks for a stream and then reads nothing of it: its side of the connection fills up."""
+    """Asks for a stream and then reads nothing of it: its side of the connection fills up.
 
-    def __init__(self, base_url: str, path: str) -> None:
+    The kernel takes some megabytes before the server notices; asking several `times` at once on
+    the one connection makes the answer longer than that.
+    """
+
+    def __init__(self, base_url: str, path: str, *, times: int = 1) -> None:
         url = urlsplit(base_url)
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALLEST_BUFFER_BYTES)
         self._socket.connect((url.hostname, url.port))
-        self._socket.sendall(f"GET {path} HTTP/1.1\r\nHost: llmchat\r\n\r\n".encode())
+        self._socket.sendall(f"GET {path} HTTP/1.1\r\nHost: llmchat\r\n\r\n".encode() * times)
 
     def __enter__(self) -> Self:
         return self

@@ -16,6 +16,7 @@ from llmchat.providers.factory import ProviderFactory, Source
 from llmchat.store.base import ConversationDraft
 from tests.contract.clocks import SetTime
 from tests.contract.stores import ME, Stores, sqlite_stores
+from tests.contract.strategies import bounded
 
 SYSTEM = "Be brief."
 branches = st.lists(
@@ -77,6 +78,7 @@ class TestBudget:
         with_system = shown(talk(5), 60, "s" * 120)
         assert len(with_system) - 1 < len(shown(talk(5), 60))
 
+    @bounded
     @given(branches, st.integers(0, 200), st.none() | st.text(min_size=1, max_size=40))
     def test_what_is_shown_is_the_end_of_what_was_said(
         self, branch: list[tuple[Role, str]], budget: int, system: str | None

@@ -56,9 +56,11 @@ def test_the_lock_goes_with_a_process_that_is_killed(tmp_path: Path) -> None:
     with holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "locked\n"
-        with pytest.raises(DataDirLocked, match=f"process {holder.pid}"):
-            with datadir.locked(tmp_path):
-                pass
+        with (
+            pytest.raises(DataDirLocked, match=f"process {holder.pid}"),
+            datadir.locked(tmp_path),
+        ):
+            pass
         holder.send_signal(signal.SIGKILL)
         holder.wait()
     with datadir.locked(tmp_path):

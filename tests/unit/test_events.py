@@ -1,6 +1,7 @@
 """What a log says does not depend on how its events are cut, joined or stored."""
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -27,7 +28,7 @@ from llmchat.events import (
     to_json,
 )
 from tests.contract.following import assert_says
-from tests.contract.strategies import logs
+from tests.contract.strategies import bounded, logs
 
 PROBLEM = Problem("invalid", "No", 422, "Not so.", 1.5, "gen_1", [{"loc": ["body"], "msg": "x"}])
 EVENTS: dict[str, Event] = {
@@ -51,6 +52,7 @@ class TestStoredForm:
         assert name_of(event) == name
         assert from_json(to_json(event)) == event
 
+    @bounded
     @given(logs)
     def test_every_event_comes_back(self, events: list[Event]) -> None:
         assert [from_json(to_json(event).decode()) for event in events] == events
@@ -61,12 +63,14 @@ class TestStoredForm:
 
 
 class TestMerge:
+    @bounded
     @given(logs)
     def test_it_loses_and_doubles_nothing(self, events: list[Event]) -> None:
         merged = merge(entries_of(events))
         assert_says(merged, events)
         assert not any(adjacent(merged))
 
+    @bounded
     @given(logs, st.data())
     def test_it_goes_on_from_what_was_merged(
         self, events: list[Event], data: st.DataObject
@@ -80,6 +84,7 @@ class TestMerge:
 
 
 class TestJoin:
+    @bounded
     @given(logs)
     def test_it_says_the_same_in_as_few_events_as_there_can_be(self, events: list[Event]) -> None:
         joined = join_deltas(events)
@@ -88,6 +93,7 @@ class TestJoin:
 
 
 class TestFold:
+    @bounded
     @given(logs)
     def test_it_says_the_same_however_the_log_is_cut(self, events: list[Event]) -> None:
         entries = entries_of(events)
@@ -127,7 +133,7 @@ class TestFold:
 
 def adjacent(entries: Sequence[Entry]) -> Iterable[bool]:
     """Of each two neighbours, whether they are deltas of one channel."""
-    for one, other in zip(entries, entries[1:], strict=False):
+    for one, other in pairwise(entries):
         yield (
             isinstance(one.event, Delta)
             and isinstance(other.event, Delta)

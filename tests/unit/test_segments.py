@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from llmchat.events import Delta, Event, Started
 from llmchat.tokenlog.segments import SEGMENT_EVENTS, OpenSegment, Segment, entries_of, grow
 from tests.contract.following import assert_says, tokens
-from tests.contract.strategies import logs
+from tests.contract.strategies import bounded, logs
 
 STARTED = Started("gen_1", "msg_1", "demo/echo", 1)
 _MOST_BODY_CHARS = 4096
@@ -41,6 +41,7 @@ class Rows:
         return [(row.first, row.last, row.channel, row.body) for row in self.segments.values()]
 
 
+@bounded
 @given(logs, st.data())
 def test_rows_say_what_the_events_say(events: list[Event], data: st.DataObject) -> None:
     rows, left = Rows(), list(events)

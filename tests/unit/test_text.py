@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmchat.text import TextRepair, clean
-from tests.contract.strategies import ODD_TEXTS
+from tests.contract.strategies import ODD_TEXTS, bounded
 
 # `codec` None: with the surrogates that JSON can name and UTF-8 cannot carry.
 wild_texts = st.text(
@@ -34,6 +34,7 @@ class TestClean:
     def test_what_nobody_can_carry_is_replaced(self, text: str, cleaned: str) -> None:
         assert clean(text) == cleaned
 
+    @bounded
     @given(wild_texts)
     def test_what_is_clean_can_be_carried_everywhere_and_stays(self, text: str) -> None:
         cleaned = clean(text)
@@ -41,6 +42,7 @@ class TestClean:
         assert "\x00" not in cleaned
         assert clean(cleaned) == cleaned
 
+    @bounded
     @given(st.text())
     def test_only_nul_is_touched_in_valid_text(self, text: str) -> None:
         assert clean(text) == text.replace("\x00", "\ufffd")
@@ -51,6 +53,7 @@ class TestClean:
 
 
 class TestRepair:
+    @bounded
     @given(st.lists(wild_texts, max_size=8))
     def test_the_cuts_make_no_difference(self, pieces: list[str]) -> None:
         repair = TextRepair()

@@ -23,4 +23,4 @@ def map_body(context: HookContext, body: object) -> object:
 @schema.parametrize()
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_request_is_an_error_of_the_server(case: Case, base_url: str) -> None:
-    case.call_and_validate(base_url=base_url, excluded_checks=[positive_data_acceptance])
+    case.call_and_validate(base_url=base_url, excluded_checks=[positive_data_acceptance], timeout=8)

@@ -135,9 +135,13 @@ class ChatService:
         """The log of a generation, from the cursor on (see TokenLog.read); None when the cursor is
         at its end. All is checked before this returns: raises NotFound, LogGone, BadCursor,
         ShuttingDown."""
-        await self._generations.get(owner, id)
+        await self._generations.check_owner(owner, id)
         self._refuse_while_draining()
-        head = await self._log.head(id)
+        try:
+            head = await self._log.head(id)
+        except LogGone:
+            await self._generations.get(owner, id)
+            raise
         if after > head.last:
             raise BadCursor(
                 f"The log of {id} goes to {head.last}, and the cursor is {after}. "

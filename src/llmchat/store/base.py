@@ -184,6 +184,11 @@ class GenerationStore(Protocol):
 
     async def get(self, owner: OwnerId, id: GenerationId) -> Generation: ...
 
+    async def check_owner(self, owner: OwnerId, id: GenerationId) -> None:
+        """Raises NotFound unless it is the owner's. An owner never changes, so this may answer
+        from memory, also for a while after the generation was deleted."""
+        ...
+
     async def last_event_id(self, id: GenerationId) -> int | None:
         """The offset of the terminal, once `close` has noted it."""
         ...

@@ -15,6 +15,7 @@ from llmchat.store.base import Lease, Settlement, Unfinished
 from llmchat.store.database import Database
 from llmchat.store.rows import GenerationRow, MessageRow, problem_json, usage_json
 
+_REMEMBERED_OWNERS = 4096
 _LIVE = (Status.QUEUED, Status.STREAMING)
 
 
@@ -24,6 +25,7 @@ class SqlGenerationStore:
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
+        self._owners: dict[GenerationId, OwnerId] = {}
 
     async def get(self, owner: OwnerId, id: GenerationId) -> Generation:
         async with self._database.read() as session:
@@ -31,6 +33,13 @@ class SqlGenerationStore:
         if row is None or row.owner != owner:
             raise NotFound(f"There is no generation {id}.")
         return row.to_domain()
+
+    async def check_owner(self, owner: OwnerId, id: GenerationId) -> None:
+        if self._owners.get(id) != owner:
+            await self.get(owner, id)
+            self._owners[id] = owner
+            if len(self._owners) > _REMEMBERED_OWNERS:
+                del self._owners[next(iter(self._owners))]
 
     async def last_event_id(self, id: GenerationId) -> int | None:
         async with self._database.read() as session:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,19 +16,22 @@ from llmchat.events import Entry, Event, is_terminal, merge
 from llmchat.ids import GenerationId
 from llmchat.tokenlog.base import BATCH_CHARS, Head
 from llmchat.tokenlog.logfile import Durability, LogFile, Write
+from llmchat.tokenlog.replays import Replays
 from llmchat.tokenlog.segments import OpenSegment, entries_of, grow
 from llmchat.tokenlog.tail import Tail, follow
 
 T = TypeVar("T")
 
-# Under load a commit collects for a while, and the more appends the last one took, the longer the
-# next one does: then a wake-up, a row and a frame serve several tokens. Below 1,000 appends a second
-# nobody ever waits; above, a token is shown at most so much later: two tokens of a model that
-# writes 30 a second.
+# Under load a commit collects for a while, the longer the more appends the last one took: then a
+# wake-up, a row and a frame serve several tokens. Below 1,000 appends a second nobody ever waits;
+# above, a token is shown at most so much later: two tokens of a model that writes 30 a second.
 _COLLECT_SECONDS_PER_APPEND = 0.001
 _COLLECT_SECONDS_MOST = 0.066
-# Whose first token somebody waits for, or whose end, is not made to wait.
+# Whose first token somebody waits for, or whose end, waits no longer than this.
+_COLLECT_SECONDS_HURRIED = 0.004
 _FIRST_OFFSETS = 2
+# Where the logs stand that ended lately: a reload after the end then asks no thread.
+_REMEMBERED_ENDED = 256
 
 
 class _Live:
@@ -83,6 +87,8 @@ class SqliteTokenLog:
         self._pending: list[_Append] = []
         self._wanted = asyncio.Event()
         self._departed = 0
+        self._ended: OrderedDict[GenerationId, _Live] = OrderedDict()
+        self._replays = Replays()
         self._hurry = asyncio.Event()
         self._released = False
         self._closing = False
@@ -150,13 +156,18 @@ class SqliteTokenLog:
                 live.tail.roll_back()
             raise
         self._departed += 1
+        self._ended.clear()
         for log in logs:
             if (found := self._live.pop(log, None)) is not None:
                 found.tail.gone = found.tail.sealed = True
                 found.tail.wake()
 
     async def expire(self, *, ended_before: float) -> int:
-        return len(await self._write(partial(self._file.expire, ended_before)))
+        names = await self._write(partial(self._file.expire, ended_before))
+        if names:
+            self._departed += 1
+            self._ended.clear()
+        return len(names)
 
     def release_readers(self) -> None:
         self._released = True
@@ -178,21 +189,25 @@ class SqliteTokenLog:
         return live
 
     async def _find(self, log: GenerationId) -> _Live:
-        """The log if it is live; if it has ended, a fresh view of it that nobody else holds."""
-        while (live := self._live.get(log)) is None:
+        """The log if it is live; if it has ended, a view of it that never changes."""
+        while (live := self._live.get(log) or self._ended.get(log)) is None:
             departed = self._departed
             found = await self._read(partial(self._file.find, log))
             if found is None or found.last == 0:
                 raise LogGone(f"There is no log of {log}.")
             view = _Live(found.id, log, self._new_tail(found.last, ended=found.ended))
-            if found.ended:
-                return view
-            # Else it may have ended or gone while we looked, and nothing would ever wake its view.
+            # It may have ended or gone while we looked, and then nothing would ever wake this view.
             if departed == self._departed:
-                return self._live.setdefault(log, view)
+                return self._remember(view) if found.ended else self._live.setdefault(log, view)
         if live.tail.last == 0:
             raise LogGone(f"Nothing of the log of {log} is stored yet.")
         return live
+
+    def _remember(self, ended: _Live) -> _Live:
+        self._ended[ended.name] = ended
+        if len(self._ended) > _REMEMBERED_ENDED:
+            self._ended.popitem(last=False)
+        return ended
 
     def _new_tail(self, last: int, *, ended: bool) -> Tail:
         tail = Tail(last, ended=ended)
@@ -203,7 +218,10 @@ class SqliteTokenLog:
         return _Reading(self, await self._find(log))
 
     async def stored(self, live: _Live, after: int) -> Sequence[Entry]:
-        return merge(await self._entries(live, after, BATCH_CHARS))
+        async def read() -> Sequence[Entry]:
+            return merge(await self._entries(live, after, BATCH_CHARS))
+
+        return await self._replays.get((live.id, after, live.tail.last), read)
 
     async def _entries(self, live: _Live, after: int, most_chars: int | None) -> list[Entry]:
         last = live.tail.last
@@ -215,15 +233,20 @@ class SqliteTokenLog:
     async def _flush_for_ever(self) -> None:
         while self._pending or not self._closing:
             await self._wanted.wait()
-            count = await self._commit_pending()
-            pause = min((count - 1) * _COLLECT_SECONDS_PER_APPEND, _COLLECT_SECONDS_MOST)
-            if pause > 0:
-                self._hurry.clear()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._hurry.wait(), pause)
+            await self._collect(await self._commit_pending())
+
+    async def _collect(self, just_stored: int) -> None:
+        """Wait for more, the longer the more came last time."""
+        pause = min((just_stored - 1) * _COLLECT_SECONDS_PER_APPEND, _COLLECT_SECONDS_MOST)
+        if pause > 0:
+            await asyncio.sleep(min(pause, _COLLECT_SECONDS_HURRIED))
+        if pause > _COLLECT_SECONDS_HURRIED:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), pause - _COLLECT_SECONDS_HURRIED)
 
     async def _commit_pending(self) -> int:
         self._wanted.clear()
+        self._hurry.clear()
         batch, self._pending = self._pending, []
         if not batch:
             return 0
@@ -244,6 +267,7 @@ class SqliteTokenLog:
         if live.tail.ended and self._live.get(live.name) is live:
             del self._live[live.name]
             self._departed += 1
+            self._remember(_Live(live.id, live.name, self._new_tail(live.tail.last, ended=True)))
         if not append.stored.done():
             append.stored.set_result(None)
 

@@ -27,8 +27,7 @@ _RETRY = b"retry: 1000\n\n"
 # Like all others, but made without a dictionary: most frames are these.
 _DELTA = b'id: %d\nevent: delta\ndata: {"offset":[%d,%d],"channel":"%b","text":%b}\n\n'
 _HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
-# A batch behind a cursor is different for every reader; only what many get at once is remembered.
-_REMEMBERED_CHARS = 2048
+_LARGE_CHARS = 2048
 _HINT_MILLISECONDS = (500, 3000)
 
 
@@ -120,8 +119,8 @@ def _conversation(conversation: Conversation) -> dict[str, Any]:
 
 def _frame(entry: Entry) -> bytes:
     event = entry.event
-    if isinstance(event, Delta) and len(event.text) > _REMEMBERED_CHARS:
-        return _encode(entry)
+    if isinstance(event, Delta) and len(event.text) > _LARGE_CHARS:
+        return _remembered_large(entry)
     return _remembered(entry)
 
 
@@ -132,7 +131,9 @@ def _encode(entry: Entry) -> bytes:
     return b"id: %d\n%b" % (last, _event(name_of(event), _data(entry)))
 
 
+# Readers at one place share their entries, so each frame is made once for all of them.
 _remembered = lru_cache(maxsize=512)(_encode)
+_remembered_large = lru_cache(maxsize=16)(_encode)
 
 
 def _event(name: str, data: Any) -> bytes:

@@ -1,0 +1,155 @@
+"""Who leaves an answer closes the connection behind it, at any moment, and nothing remains."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, suppress
+
+import aiohttp
+import pytest
+
+from llmchat.providers.openai import OpenAIProvider
+from llmchat.providers.retrying import Retrying
+from llmchat.tasks import cancel
+from tests.providers.asking import ask, listen, prompt
+from tests.upstream import Upstream, mock_model
+
+LEAVERS = 200
+ENDLESS = {
+    "before the headers": mock_model(fail="no-headers"),
+    "before the first token": mock_model(fail="silence-before"),
+    "in the middle, in silence": mock_model(fail="silence", after=3),
+    "in the middle, between pings": mock_model(fail="pings", after=3),
+    "in the middle, between empty chunks": mock_model(fail="keepalive-chunks", after=3),
+    "in the middle of a fast answer": mock_model(tokens=1_000_000),
+    "in the middle of a slow answer": mock_model(tokens=1_000_000, rate=200),
+}
+NOTHING_HAPPENS_SECONDS = 0.35
+"""Longer than three of the mock's pings; a slow machine cannot make this fail."""
+
+
+@pytest.fixture(autouse=True)
+async def nothing_remains(provider: OpenAIProvider) -> AsyncIterator[None]:
+    """After each test: no connection in use, and no task but those that were there before it."""
+    await ask(provider)
+    before = asyncio.all_tasks()
+    yield
+    await eventually(lambda: connections_in_use(provider) == 0)
+    await eventually(lambda: not new_tasks(before))
+
+
+@pytest.mark.parametrize("where", ENDLESS)
+async def test_cancelling_the_reader_closes_the_upstream(
+    where: str, upstream: Upstream, provider: OpenAIProvider
+) -> None:
+    reader = asyncio.create_task(listen(provider, prompt(ENDLESS[where])))
+    await upstream.tokens_sent(3 if "middle" in where else 0, attempt=1)
+    await cancel(reader)
+
+    assert reader.cancelled()
+    record = await upstream.client_gone(attempt=1)
+    assert not record.finished
+
+
+@pytest.mark.parametrize("where", [where for where in ENDLESS if "middle" in where])
+async def test_closing_the_stream_closes_the_upstream(
+    where: str, upstream: Upstream, provider: OpenAIProvider
+) -> None:
+    async with aclosing(provider.stream(prompt(ENDLESS[where]))) as batches:
+        async for _ in batches:
+            break
+    assert connections_in_use(provider) == 0
+
+    assert (await upstream.client_gone(attempt=1)).client_gone
+
+
+async def test_a_stream_that_is_closed_before_it_is_read_was_never_asked_for(
+    upstream: Upstream, provider: OpenAIProvider
+) -> None:
+    await provider.stream(prompt()).aclose()
+
+    assert len(upstream.completions) == 1
+
+
+@pytest.mark.parametrize("kind", ["silence", "pings", "keepalive-chunks"])
+async def test_a_ping_is_no_event(kind: str, upstream: Upstream, provider: OpenAIProvider) -> None:
+    """Or the clock of the gaps between tokens would never run out."""
+    async with aclosing(provider.stream(prompt(mock_model(fail=kind, after=2)))) as batches:
+        heard = 0
+        while heard < 2:
+            heard += len(await anext(batches))
+        waiting = asyncio.ensure_future(anext(batches))
+        done, _ = await asyncio.wait([waiting], timeout=NOTHING_HAPPENS_SECONDS)
+        assert not done
+        await cancel(waiting)
+    await upstream.client_gone(attempt=1)
+
+
+async def test_a_storm_of_leavers_leaves_nothing(
+    upstream: Upstream, provider: OpenAIProvider, chaos: random.Random
+) -> None:
+    async def leave(model: str, after_seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(after_seconds):
+                await listen(Retrying(provider, attempts=3), prompt(model))
+
+    models = [*ENDLESS.values(), mock_model(fail="http-503"), mock_model(tokens=20)]
+    await asyncio.gather(
+        *(leave(chaos.choice(models), chaos.uniform(0, 0.5)) for _ in range(LEAVERS))
+    )
+
+    await upstream.until(lambda: all(record.ended_at for record in upstream.completions))
+    assert (await ask(provider, tokens=3)).text == "t0 t1 t2 "
+
+
+async def test_a_thousand_live_answers_wait_for_no_connection(
+    upstream: Upstream, provider: OpenAIProvider
+) -> None:
+    many = 300
+    readers = [
+        asyncio.create_task(listen(provider, prompt(ENDLESS["before the first token"])))
+        for _ in range(many)
+    ]
+    await upstream.until(lambda: len(upstream.completions) == many + 1)
+    assert connections_in_use(provider) == many
+    for reader in readers:
+        await cancel(reader)
+
+
+async def test_an_answer_read_to_its_end_leaves_its_connection_for_the_next(
+    provider: OpenAIProvider,
+) -> None:
+    kept = idle_connections(provider)
+    assert kept == 1
+    for _ in range(5):
+        await ask(provider, tokens=3)
+    assert idle_connections(provider) == kept
+
+
+def connector_of(provider: OpenAIProvider) -> aiohttp.BaseConnector:
+    """The pool, far below the surface."""
+    transport = provider._client.open()._client._transport
+    connector = transport._session.connector  # type: ignore[attr-defined]
+    assert isinstance(connector, aiohttp.BaseConnector)
+    return connector
+
+
+def connections_in_use(provider: OpenAIProvider) -> int:
+    return len(connector_of(provider)._acquired)
+
+
+def idle_connections(provider: OpenAIProvider) -> int:
+    return sum(map(len, connector_of(provider)._conns.values()))
+
+
+def new_tasks(before: set[asyncio.Task[object]]) -> list[str]:
+    """Those of the mock upstream are its own matter."""
+    now = asyncio.all_tasks() - before
+    return [task.get_name() for task in now if not task.get_name().startswith("mock ")]
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Closing a socket takes the event loop a few turns."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0)
