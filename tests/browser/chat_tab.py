@@ -76,12 +76,18 @@ class ChatTab:
         await expect(self.answer).to_have_attribute("aria-busy", "false")
         await expect(self.answer).to_have_attribute("data-status", status)
 
-    async def scrolled(self) -> tuple[int, int]:
-        """How many pixels of the conversation are above what is shown, and how many below."""
-        above, below = await self.scroller.evaluate(
-            "(it) => [it.scrollTop, it.scrollHeight - it.clientHeight - it.scrollTop].map(Math.round)"
-        )
-        return above, below
+    async def shows_the_beginning(self) -> None:
+        """Wait until next to nothing of the conversation is above what is shown."""
+        await self._scrolled("main.scrollTop < 60")
+
+    async def shows_the_end(self) -> None:
+        """Wait until there is more than fits, and next to nothing of it below what is shown."""
+        below = "main.scrollHeight - main.clientHeight - main.scrollTop"
+        await self._scrolled(f"main.scrollTop > 0 && {below} < 60")
+
+    async def _scrolled(self, condition: str) -> None:
+        main = await self.scroller.element_handle()
+        await self.page.wait_for_function(f"(main) => {condition}", arg=main)
 
     async def press(self, button: str) -> None:
         await self.page.get_by_role("button", name=button, exact=True).click()

@@ -33,6 +33,9 @@ class StalledReader:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._socket.close()
 
     def begin(self) -> bytes:

@@ -1,4 +1,4 @@
-"""However much a server sends, no more than the bound of it is ever held, and it is told to stop."""
+"""However much a server sends, no more than the bound is ever held, and it is told to stop."""
 
 import tracemalloc
 from collections.abc import Iterator

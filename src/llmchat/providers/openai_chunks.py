@@ -136,21 +136,26 @@ class ChunkReader:
 
     def _take_events(self, found: Sequence[SseEvent], events: list[ProviderEvent]) -> None:
         texts: list[str] = []
-        for name, data in found:
-            if data.strip() == b"[DONE]":
-                self.done = True
-                break
-            chunk = _object(data)
-            text = None if name else _plain_text(chunk)
-            if text is not None:
-                texts.append(text)
-                continue
-            if texts:
-                self._take_text("".join(texts), "answer", events)
-                texts = []
-            self._take(name, chunk, events)
+        try:
+            for name, data in found:
+                if data.strip() == b"[DONE]":
+                    self.done = True
+                    return
+                chunk = _object(data)
+                text = None if name else _plain_text(chunk)
+                if text is not None:
+                    texts.append(text)
+                    continue
+                self._take_texts(texts, events)
+                self._take(name, chunk, events)
+        finally:
+            # Also what came before an event that cannot be read.
+            self._take_texts(texts, events)
+
+    def _take_texts(self, texts: list[str], events: list[ProviderEvent]) -> None:
         if texts:
             self._take_text("".join(texts), "answer", events)
+            texts.clear()
 
     def _take(self, name: bytes, chunk: dict[str, Any], events: list[ProviderEvent]) -> None:
         if name == b"error" or chunk.get("error") or chunk.get("object") == "error":

@@ -7,7 +7,7 @@ from typing import Protocol
 from llmchat.events import Entry, Event
 from llmchat.ids import GenerationId
 
-BATCH_CHARS = 64 * 1024
+BATCH_CHARS = 32 * 1024
 """A reader gets at most about this much text in one batch: what a stalled one can pin."""
 
 

@@ -5,7 +5,6 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,53 +14,32 @@ from llmchat.errors import LlmchatError, LogGone, OffsetConflict, StorageUnavail
 from llmchat.events import Entry, Event, is_terminal, merge
 from llmchat.ids import GenerationId
 from llmchat.tokenlog.base import BATCH_CHARS, Head
+from llmchat.tokenlog.live import Append, Live, all_done
 from llmchat.tokenlog.logfile import Durability, LogFile, Write
 from llmchat.tokenlog.replays import Replays
-from llmchat.tokenlog.segments import OpenSegment, entries_of, grow
+from llmchat.tokenlog.segments import entries_of, grow
 from llmchat.tokenlog.tail import Tail, follow
 
 T = TypeVar("T")
 
-# Under load a commit collects for a while, the longer the more appends the last one took: then a
-# wake-up, a row and a frame serve several tokens. Below 1,000 appends a second nobody ever waits;
-# above, a token is shown at most so much later: two tokens of a model that writes 30 a second.
-_COLLECT_SECONDS_PER_APPEND = 0.001
-_COLLECT_SECONDS_MOST = 0.066
-# Whose first token somebody waits for, or whose end, waits no longer than this.
-_COLLECT_SECONDS_HURRIED = 0.004
-_FIRST_OFFSETS = 2
+# What a commit collects after a large one: rows are cheap, and waking the writer thread is not.
+_COLLECT_SECONDS_PER_APPEND = 0.0005
+_COLLECT_SECONDS_MOST = 0.004
+# With more live logs than this, each is written to every _PACE_SECONDS at the most, so that one
+# wake-up, one row and one frame serve several tokens: two of a model that writes 30 a second. What
+# is stored is shown at once; only its writer is let go a little later.
+_LIVE_AT_EASE = 32
+_PACE_SECONDS = 0.062
+# Replays end at multiples of this in a live log, so that they can be shared.
+_ALIGNED_EVENTS = 1024
 # Where the logs stand that ended lately: a reload after the end then asks no thread.
 _REMEMBERED_ENDED = 256
-
-
-class _Live:
-    """A log that can still grow."""
-
-    __slots__ = ("id", "name", "open", "tail")
-
-    def __init__(self, id_: int, name: GenerationId, tail: Tail) -> None:
-        self.id = id_
-        self.name = name
-        self.tail = tail
-        self.open: OpenSegment | None = None
-
-
-@dataclass(slots=True)
-class _Append:
-    live: _Live
-    events: Sequence[Event]
-    write: Write
-    stored: asyncio.Future[None]
-
-    def refuse(self, error: LlmchatError) -> None:
-        if not self.stored.done():
-            self.stored.set_exception(error)
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
     log: "SqliteTokenLog"
-    live: _Live
+    live: Live
 
     @property
     def tail(self) -> Tail:
@@ -83,13 +61,12 @@ class SqliteTokenLog:
         self._path = path
         self._durability = durability
         self._now = now
-        self._live: dict[GenerationId, _Live] = {}
-        self._pending: list[_Append] = []
+        self._live: dict[GenerationId, Live] = {}
+        self._pending: list[Append] = []
         self._wanted = asyncio.Event()
         self._departed = 0
-        self._ended: OrderedDict[GenerationId, _Live] = OrderedDict()
+        self._ended: OrderedDict[GenerationId, Live] = OrderedDict()
         self._replays = Replays()
-        self._hurry = asyncio.Event()
         self._released = False
         self._closing = False
 
@@ -124,10 +101,8 @@ class SqliteTokenLog:
         tail.reserve(len(events), terminal=ends)
         stored: asyncio.Future[None] = self._loop.create_future()
         write = Write(live.id, log, at == 1, ends, growth)
-        self._pending.append(_Append(live, events, write, stored))
+        self._pending.append(Append(live, at, events, write, stored))
         self._wanted.set()
-        if ends or at <= _FIRST_OFFSETS:
-            self._hurry.set()
         await stored
 
     def read(
@@ -137,7 +112,7 @@ class SqliteTokenLog:
 
     async def snapshot(self, log: GenerationId) -> Sequence[Entry]:
         live = await self._find(log)
-        return merge(await self._entries(live, 0, None))
+        return merge(await self._entries(live, 0, live.tail.last, None))
 
     async def head(self, log: GenerationId) -> Head:
         tail = (await self._find(log)).tail
@@ -175,7 +150,7 @@ class SqliteTokenLog:
             live.tail.released = True
             live.tail.wake()
 
-    async def _find_or_make(self, log: GenerationId, at: int) -> _Live:
+    async def _find_or_make(self, log: GenerationId, at: int) -> Live:
         try:
             return await self._find(log)
         except LogGone:
@@ -184,18 +159,18 @@ class SqliteTokenLog:
         # Nothing awaited since the look-up said no, except by whoever was quicker.
         live = self._live.get(log)
         if live is None:
-            live = self._live[log] = _Live(self._next_id, log, self._new_tail(0, ended=False))
+            live = self._live[log] = Live(self._next_id, log, self._new_tail(0, ended=False))
             self._next_id += 1
         return live
 
-    async def _find(self, log: GenerationId) -> _Live:
+    async def _find(self, log: GenerationId) -> Live:
         """The log if it is live; if it has ended, a view of it that never changes."""
         while (live := self._live.get(log) or self._ended.get(log)) is None:
             departed = self._departed
             found = await self._read(partial(self._file.find, log))
             if found is None or found.last == 0:
                 raise LogGone(f"There is no log of {log}.")
-            view = _Live(found.id, log, self._new_tail(found.last, ended=found.ended))
+            view = Live(found.id, log, self._new_tail(found.last, ended=found.ended))
             # It may have ended or gone while we looked, and then nothing would ever wake this view.
             if departed == self._departed:
                 return self._remember(view) if found.ended else self._live.setdefault(log, view)
@@ -203,7 +178,7 @@ class SqliteTokenLog:
             raise LogGone(f"Nothing of the log of {log} is stored yet.")
         return live
 
-    def _remember(self, ended: _Live) -> _Live:
+    def _remember(self, ended: Live) -> Live:
         self._ended[ended.name] = ended
         if len(self._ended) > _REMEMBERED_ENDED:
             self._ended.popitem(last=False)
@@ -217,36 +192,32 @@ class SqliteTokenLog:
     async def _open(self, log: GenerationId) -> "_Reading":
         return _Reading(self, await self._find(log))
 
-    async def stored(self, live: _Live, after: int) -> Sequence[Entry]:
+    async def stored(self, live: Live, after: int) -> Sequence[Entry]:
+        upto = _replay_end(live.tail, after)
+
         async def read() -> Sequence[Entry]:
-            return merge(await self._entries(live, after, BATCH_CHARS))
+            return merge(await self._entries(live, after, upto, BATCH_CHARS))
 
-        return await self._replays.get((live.id, after, live.tail.last), read)
+        return await self._replays.get((live.id, after, upto), read)
 
-    async def _entries(self, live: _Live, after: int, most_chars: int | None) -> list[Entry]:
-        last = live.tail.last
-        rows = await self._read(partial(self._file.rows, live.id, after, last, most_chars))
-        if not rows and after < last:
+    async def _entries(
+        self, live: Live, after: int, upto: int, most_chars: int | None
+    ) -> list[Entry]:
+        rows = await self._read(partial(self._file.rows, live.id, after, upto, most_chars))
+        if not rows and after < upto:
             raise LogGone("This log was deleted.")
-        return entries_of(rows, after, last)
+        return entries_of(rows, after, upto)
 
     async def _flush_for_ever(self) -> None:
         while self._pending or not self._closing:
             await self._wanted.wait()
-            await self._collect(await self._commit_pending())
-
-    async def _collect(self, just_stored: int) -> None:
-        """Wait for more, the longer the more came last time."""
-        pause = min((just_stored - 1) * _COLLECT_SECONDS_PER_APPEND, _COLLECT_SECONDS_MOST)
-        if pause > 0:
-            await asyncio.sleep(min(pause, _COLLECT_SECONDS_HURRIED))
-        if pause > _COLLECT_SECONDS_HURRIED:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), pause - _COLLECT_SECONDS_HURRIED)
+            count = await self._commit_pending()
+            pause = min((count - 1) * _COLLECT_SECONDS_PER_APPEND, _COLLECT_SECONDS_MOST)
+            if pause > 0:
+                await asyncio.sleep(pause)
 
     async def _commit_pending(self) -> int:
         self._wanted.clear()
-        self._hurry.clear()
         batch, self._pending = self._pending, []
         if not batch:
             return 0
@@ -259,19 +230,28 @@ class SqliteTokenLog:
         else:
             for append in batch:
                 self._publish(append)
+            self._let_go(batch)
         return len(batch)
 
-    def _publish(self, append: _Append) -> None:
+    def _let_go(self, stored: Sequence[Append]) -> None:
+        """Let the writers go on: at once, or when there are many, a little later."""
+        crowded = len(self._live) > _LIVE_AT_EASE and not self._closing
+        held = [append for append in stored if crowded and append.may_wait]
+        for append in stored:
+            if append not in held:
+                append.done()
+        if held:
+            self._loop.call_later(_PACE_SECONDS, all_done, held)
+
+    def _publish(self, append: Append) -> None:
         live = append.live
         live.tail.publish(append.events)
         if live.tail.ended and self._live.get(live.name) is live:
             del self._live[live.name]
             self._departed += 1
-            self._remember(_Live(live.id, live.name, self._new_tail(live.tail.last, ended=True)))
-        if not append.stored.done():
-            append.stored.set_result(None)
+            self._remember(Live(live.id, live.name, self._new_tail(live.tail.last, ended=True)))
 
-    def _undo(self, append: _Append, error: StorageUnavailable) -> None:
+    def _undo(self, append: Append, error: StorageUnavailable) -> None:
         append.live.tail.roll_back()
         append.live.open = None
         if append.write.is_new:
@@ -279,7 +259,7 @@ class SqliteTokenLog:
         append.refuse(error)
         self._refuse_waiting(append.live, error)
 
-    def _refuse_waiting(self, live: _Live, error: LlmchatError) -> None:
+    def _refuse_waiting(self, live: Live, error: LlmchatError) -> None:
         """Fail the appends of a log that count on what did not happen: there would be a hole."""
         for append in self._pending:
             if append.live is live:
@@ -299,3 +279,10 @@ class SqliteTokenLog:
             raise StorageUnavailable(
                 f"The log in {self._path} could not be used: {error}.", retry_after_seconds=5
             ) from error
+
+
+def _replay_end(tail: Tail, after: int) -> int:
+    """How far a replay goes at once: to the end of a log that has ended; in a live one to where
+    the next reader's would go, too."""
+    aligned = tail.last // _ALIGNED_EVENTS * _ALIGNED_EVENTS
+    return tail.last if tail.ended or aligned <= after else aligned
