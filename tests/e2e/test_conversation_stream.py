@@ -32,15 +32,8 @@ async def begin_watching(
 ) -> tuple[Watcher, "asyncio.Task[Watcher]"]:
     """A watcher that has its snapshot, and goes on in the background."""
     watcher = Watcher(client.http, conversation)
-    opened = asyncio.Event()
-
-    def seen(it: Watcher) -> bool:
-        if it.snapshot is not None:
-            opened.set()
-        return until(it)
-
-    watching = asyncio.create_task(watcher.watch_until(seen))
-    await opened.wait()
+    watching = asyncio.create_task(watcher.watch_until(until))
+    await watcher.opened.wait()
     return watcher, watching
 
 

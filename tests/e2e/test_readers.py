@@ -30,7 +30,7 @@ LOOKS = 50
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Look again and again, until it holds."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await condition():  # noqa: ASYNC110 - another process cannot set an Event
+        while not await condition():  # noqa: ASYNC110 - another process sets no Event here
             await asyncio.sleep(LOOK_SECONDS)
 
 

@@ -1,5 +1,6 @@
 """Somebody who watches a whole conversation, and checks that every answer fits together."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ class Watcher:
     """Messages and changes of the conversation, as they came."""
     heartbeats: int = 0
     retries: list[int] = field(default_factory=list)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the first snapshot is there."""
 
     async def follow(self) -> AsyncGenerator[None, None]:
         """One connection, until it ends; a step whenever something came."""
@@ -51,6 +54,12 @@ class Watcher:
                 for frame in frames.feed(data):
                     self._take(frame)
                 yield
+
+    async def watch_to_the_end(self) -> Self:
+        """One connection, until the server ends it."""
+        async for _ in self.follow():
+            pass
+        return self
 
     async def watch_until(self, condition: Callable[[Self], bool]) -> Self:
         """One connection, and away as soon as the condition holds."""
@@ -81,6 +90,7 @@ class Watcher:
 
     def _begin(self, snapshot: Json) -> None:
         self.snapshot = snapshot
+        self.opened.set()
         for live in snapshot["generations"]:
             self.answers[live["id"]] = Answer(live["text"], live["offset"])
 

@@ -12,6 +12,7 @@ from llmchat.tasks import TaskSet
 
 EVENT_STREAM = "text/event-stream"
 JSON = "application/json"
+WRITE_BYTES = 256 * 1024
 
 
 @dataclass(slots=True)
@@ -32,8 +33,9 @@ async def wire(answer: bytes, *, then_close: bool = True) -> AsyncIterator[Wire]
             request = await read_request(reader)
             assert isinstance(request, Request)
             upstream.requests.append(request)
-            writer.write(answer)
-            await writer.drain()
+            for start in range(0, len(answer), WRITE_BYTES):
+                writer.write(answer[start : start + WRITE_BYTES])
+                await writer.drain()
             if not then_close:
                 await reader.read()
             writer.close()

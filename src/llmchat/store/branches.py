@@ -16,8 +16,10 @@ WITH RECURSIVE path (id, parent_id, depth) AS (
     UNION ALL
     SELECT m.id, m.parent_id, m.depth FROM message m JOIN path p ON m.id = p.parent_id
 )
-SELECT id FROM path WHERE depth > :above AND depth < :below ORDER BY depth {order} LIMIT :limit
+SELECT message.* FROM path JOIN message ON message.id = path.id
+WHERE path.depth > :above AND path.depth < :below ORDER BY path.depth {order} LIMIT :limit
 """
+_PATHS = {order: text(_PATH.format(order=order.upper())) for order in ("asc", "desc")}
 _NO_LIMIT = 2**31 - 1
 
 
@@ -31,11 +33,9 @@ async def path(
     order: MessageOrder = "asc",
 ) -> Sequence[MessageRow]:
     """The messages from the root to `leaf` whose depth is between `above` and `below`."""
-    query = text(_PATH.format(order="DESC" if order == "desc" else "ASC"))
+    query = select(MessageRow).from_statement(_PATHS[order])
     window = {"leaf": leaf, "above": above, "below": below, "limit": limit}
-    ids = list(await session.scalars(query, window))
-    rows = await session.scalars(select(MessageRow).where(col(MessageRow.id).in_(ids)))
-    return sorted(rows, key=lambda row: row.depth, reverse=order == "desc")
+    return (await session.scalars(query, window)).all()
 
 
 async def with_siblings(session: AsyncSession, rows: Sequence[MessageRow]) -> list[Message]:

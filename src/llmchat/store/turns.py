@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from llmchat.domain import OnBusy, Role, Status, Turn
+from llmchat.domain import Generation, OnBusy, Role, Status, Turn
 from llmchat.errors import Busy, Invalid, NotFound
 from llmchat.ids import GenerationId, MessageId, OwnerId, new_id
 from llmchat.store.base import ActiveLeaf, IdempotencyKey, ReplyDraft, TurnDraft
@@ -91,15 +91,18 @@ async def _add_work(
     earlier: Sequence[GenerationRow],
 ) -> Turn:
     reply = _message(conversation, question, Role.ASSISTANT, "", Status.STREAMING, now)
+    claimed = draft.worker is not None and not earlier
     generation = GenerationRow(
         id=new_id("gen"),
         conversation_id=conversation.id,
         message_id=reply.id,
         owner=conversation.owner,
-        status=Status.QUEUED,
+        status=Status.STREAMING if claimed else Status.QUEUED,
         model=draft.model,
         params=draft.params.as_json(),
+        worker=draft.worker if claimed else None,
         created_at=now,
+        started_at=now if claimed else None,
     )
     reply.model = draft.model
     reply.generation_id = generation.id
@@ -109,21 +112,29 @@ async def _add_work(
     conversation.leaf_id = reply.id
     conversation.updated_at = now
     await session.flush()
-    turn = await _turn(session, question, reply, generation)
-    turn = replace(turn, earlier=[row.to_domain() for row in earlier])
-    if earlier or draft.worker is None:
-        return turn
-    generation.status = Status.STREAMING
-    generation.worker = draft.worker
-    generation.started_at = now
-    return replace(turn, claimed=True)
-
-
-async def _turn(
-    session: AsyncSession, question: MessageRow, reply: MessageRow, generation: GenerationRow
-) -> Turn:
     message, answer = await with_siblings(session, [question, reply])
-    return Turn(message, answer, generation.to_domain())
+    return Turn(
+        message,
+        answer,
+        _as_queued(generation),
+        claimed=claimed,
+        earlier=[row.to_domain() for row in earlier],
+    )
+
+
+def _as_queued(row: GenerationRow) -> Generation:
+    """As it was at its birth, whatever has become of it since."""
+    return replace(
+        row.to_domain(),
+        status=Status.QUEUED,
+        attempt=1,
+        finish_reason=None,
+        usage=None,
+        error=None,
+        started_at=None,
+        first_token_at=None,
+        ended_at=None,
+    )
 
 
 async def _made_before(
@@ -154,29 +165,19 @@ async def _as_it_was(session: AsyncSession, generation_id: str) -> Turn:
     ).one()
     reply = await message_in(session, generation.conversation_id, generation.message_id)
     question = await message_in(session, generation.conversation_id, str(reply.parent_id))
-    turn = await _turn(session, question, reply, generation)
+    message, answer = await with_siblings(session, [question, reply])
     return Turn(
-        message=replace(turn.message, siblings=_until(turn.message.siblings, question.id)),
-        reply=replace(
-            turn.reply,
+        replace(message, siblings=_until(message.siblings, question.id)),
+        replace(
+            answer,
             content="",
             reasoning="",
             status=Status.STREAMING,
             usage=None,
             error=None,
-            siblings=_until(turn.reply.siblings, reply.id),
+            siblings=_until(answer.siblings, reply.id),
         ),
-        generation=replace(
-            turn.generation,
-            status=Status.QUEUED,
-            attempt=1,
-            finish_reason=None,
-            usage=None,
-            error=None,
-            started_at=None,
-            first_token_at=None,
-            ended_at=None,
-        ),
+        _as_queued(generation),
         replayed=True,
     )
 

@@ -13,7 +13,7 @@ from llmchat.store.base import ACTIVE_LEAF, ActiveLeaf, IdempotencyKey
 from llmchat.web import bodies, schemas
 from llmchat.web.bounds import PathId
 from llmchat.web.deps import Caller, Idempotency, Services, Use
-from llmchat.web.openapi import GENERATION_STREAM
+from llmchat.web.openapi import ACCEPTED, GENERATION_STREAM
 from llmchat.web.problems import documented
 from llmchat.web.sse import EventStream, generation_frames
 
@@ -24,7 +24,11 @@ router = APIRouter(prefix="/api", tags=["generations"])
     "/conversations/{id}/messages",
     status_code=202,
     response_model=schemas.Accepted,
-    responses={200: GENERATION_STREAM, **documented(400, 404, 409, 413, 415, 422, 503)},
+    responses={
+        200: GENERATION_STREAM,
+        202: ACCEPTED,
+        **documented(400, 404, 409, 413, 415, 422, 503),
+    },
 )
 async def send(
     request: Request,
@@ -47,7 +51,11 @@ async def send(
     "/messages/{id}/regenerate",
     status_code=202,
     response_model=schemas.Accepted,
-    responses={200: GENERATION_STREAM, **documented(400, 404, 409, 413, 415, 422, 503)},
+    responses={
+        200: GENERATION_STREAM,
+        202: ACCEPTED,
+        **documented(400, 404, 409, 413, 415, 422, 503),
+    },
 )
 async def regenerate(
     request: Request,
@@ -62,7 +70,7 @@ async def regenerate(
     return await _accepted(request, use, caller, turn)
 
 
-@router.get("/generations/{id}", responses=documented(404, 422))
+@router.get("/generations/{id}", responses=documented(404, 422, 503))
 async def progress(id: PathId, use: Use, caller: Caller) -> schemas.GenerationDetail:
     """Look at a generation. How it stands, with its text so far."""
     found = await use.chat.progress(caller, GenerationId(id))

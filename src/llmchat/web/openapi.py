@@ -93,6 +93,13 @@ CONVERSATION_STREAM = _stream(
     "A snapshot, then everything that happens, for as long as you like.", _CONVERSATION_EVENTS
 )
 
+ACCEPTED = {
+    "description": "The message is stored, and its answer is being written or waits for its turn.",
+    "headers": {
+        "Location": {"description": "The generation.", "schema": {"type": "string"}},
+    },
+}
+
 _FIRST_SENTENCE = re.compile(r"(.*?)\.(?:\s+|$)(.*)", re.DOTALL)
 _REQUEST_ID = {
     "description": "Names the request in the server's log.",

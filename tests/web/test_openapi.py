@@ -1,0 +1,177 @@
+"""The OpenAPI document: complete, and true of every example in it."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from jsonschema_rs import Draft202012Validator, meta
+
+from tests.client import Client, Json
+from tests.web.shapes import PROBLEM
+
+CONTRACT = {
+    "/api/conversations": {"get", "post"},
+    "/api/conversations/{id}": {"get", "patch", "delete"},
+    "/api/conversations/{id}/messages": {"get", "post", "delete"},
+    "/api/conversations/{id}/stream": {"get"},
+    "/api/messages/{id}/regenerate": {"post"},
+    "/api/generations/{id}": {"get"},
+    "/api/generations/{id}/stream": {"get"},
+    "/api/generations/{id}/stop": {"post"},
+    "/api/llm/models": {"get"},
+    "/api/llm/health": {"get"},
+    "/api/llm/generate": {"post"},
+    "/api/llm/chat": {"post"},
+    "/api/llm/chat/session": {"post"},
+    "/api/llm/chat/session/{id}": {"get", "delete"},
+    "/api/llm/chat/session/{id}/history": {"get", "delete"},
+    "/health": {"get"},
+    "/health/live": {"get"},
+    "/health/ready": {"get"},
+}
+
+
+@pytest.fixture
+async def document(client: Client) -> Json:
+    found: Json = (await client.http.get("/openapi.json")).json()
+    return found
+
+
+def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+async def test_every_call_of_the_contract_is_documented(document: Json) -> None:
+    found: dict[str, set[str]] = {}
+    for method, path, _ in operations(document):
+        found.setdefault(path, set()).add(method)
+
+    assert found == CONTRACT
+
+
+async def test_every_operation_has_a_title_a_description_and_a_tag(document: Json) -> None:
+    tags = {tag["name"]: tag["description"] for tag in document["tags"]}
+
+    for method, path, operation in operations(document):
+        assert re.fullmatch(r"[A-Z][^.\n]{3,49}", operation["summary"]), (method, path)
+        assert operation["description"].endswith("."), (method, path)
+        assert operation["description"] != operation["summary"] + ".", (method, path)
+        assert set(operation["tags"]) <= set(tags), (method, path)
+    assert all(tags.values())
+    assert {tag for _, _, operation in operations(document) for tag in operation["tags"]} == set(
+        tags
+    )
+
+
+async def test_operation_ids_are_unique_names(document: Json) -> None:
+    ids = [operation["operationId"] for _, _, operation in operations(document)]
+
+    assert len(ids) == len(set(ids))
+    assert all(re.fullmatch(r"[a-z_]+", id_) for id_ in ids)
+
+
+async def test_every_parameter_says_what_it_is(document: Json) -> None:
+    for method, path, operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            assert parameter.get("description"), (method, path, parameter["name"])
+
+
+async def test_every_error_is_documented_as_a_problem(document: Json) -> None:
+    for method, path, operation in operations(document):
+        for status, response in operation["responses"].items():
+            assert response["description"] != "Successful Response"
+            assert "X-Request-ID" in response["headers"]
+            if status >= "400" and path != "/health/ready":
+                (media_type,) = response["content"]
+                assert media_type == "application/problem+json", (method, path, status)
+                example = response["content"][media_type]["example"]
+                assert PROBLEM <= set(example)
+                assert example["status"] == int(status)
+        if "requestBody" in operation:
+            assert {"400", "413", "415", "422", "503"} <= set(operation["responses"])
+        elif path.startswith("/api/") and operation.get("parameters"):
+            assert {"422", "503"} <= set(operation["responses"])
+
+
+async def test_every_schema_is_one_and_none_is_spelled_out_twice(document: Json) -> None:
+    schemas = document["components"]["schemas"]
+
+    for schema in schemas.values():
+        meta.validate(schema)
+        assert schema.get("properties") or schema.get("enum")
+    # The names of classes, which a generated client gets as its own.
+    assert not [name for name in schemas if re.search(r"Shape|__|HTTPValidation|-", name)]
+    used = set(re.findall(r"#/components/schemas/(\w+)", str(document)))
+    assert used == set(schemas)
+
+
+async def test_every_request_body_has_an_example(document: Json) -> None:
+    assert [path for path, _, _ in examples(document)]
+    for method, path, operation in operations(document):
+        if "requestBody" in operation:
+            assert body_schema(document, operation)["examples"], (method, path)
+
+
+def body_schema(document: Json, operation: Json) -> Json:
+    reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    schema: Json = document["components"]["schemas"][reference.rpartition("/")[2]]
+    return schema
+
+
+def examples(document: Json) -> Iterator[tuple[str, str, Any]]:
+    for method, path, operation in operations(document):
+        if "requestBody" in operation:
+            for example in body_schema(document, operation)["examples"]:
+                yield method, path, example
+
+
+async def test_every_example_works_when_it_is_sent(client: Client, document: Json) -> None:
+    for method, path, example in examples(document):
+        target = await _existing(client, path)
+        response = await client.http.request(method, target, json=example)
+        assert response.is_success, (method, path, example, response.text)
+        _conforms(document, method, path, response)
+
+
+async def test_examples_of_answers_are_what_is_answered(client: Client, document: Json) -> None:
+    session = {"session_id": "fox-1", "message": "the quick brown fox", "model": "demo/echo"}
+    assert (await client.http.post("/api/llm/chat/session", json=session)).is_success
+
+    for method, path, operation in operations(document):
+        if method != "get" or path.endswith("/stream"):
+            continue
+        (status, *_) = operation["responses"]
+        response = await client.http.get(await _existing(client, path))
+        assert response.status_code == int(status), (path, response.text)
+        _conforms(document, method, path, response)
+
+
+async def _existing(client: Client, path: str) -> str:
+    """The path with the id of something that is there, and is new."""
+    if "/session/" in path:
+        return path.replace("{id}", "fox-1")
+    if "{id}" not in path:
+        return path
+    conversation = await client.conversation()
+    if path.startswith("/api/conversations"):
+        return path.replace("{id}", conversation)
+    sent = await client.send(conversation, model="demo/echo")
+    await client.read(sent.generation_id)
+    in_messages = path.startswith("/api/messages")
+    return path.replace("{id}", sent.reply_id if in_messages else sent.generation_id)
+
+
+def _conforms(document: Json, method: str, path: str, response: httpx2.Response) -> None:
+    """The answer is what its schema says, and no more."""
+    answer = document["paths"][path][method]["responses"][str(response.status_code)]
+    schema = answer["content"]["application/json"]["schema"]
+    whole = {**schema, "components": document["components"]}
+    body = response.json()
+    errors = [error.message for error in Draft202012Validator(whole).iter_errors(body)]
+    assert not errors, (method, path, errors)
+    known = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["properties"]
+    assert set(body) == set(known)
