@@ -140,6 +140,19 @@ class TestRead:
         with pytest.raises(BadCursor):
             await read_all(log, id, after=cursor + (cursor > 0))
 
+    async def test_every_cursor_gives_exactly_the_rest(self, log: TokenLog) -> None:
+        id = new_log()
+        events: list[Event] = [STARTED, *tokens(150), Delta("hm", "reasoning"), *tokens(50)]
+        await log.append(id, events, at=1)
+        for end in (None, FINISHED):
+            if end is not None:
+                events.append(end)
+                await log.append(id, [end], at=len(events))
+            for after in range(len(events)):
+                batches = await read_upto(log, id, len(events), after=after)
+                entries = [entry for batch in batches for entry in batch]
+                assert_says(entries, events, after=after)
+
     async def test_an_unknown_log_is_gone(self, log: TokenLog) -> None:
         with pytest.raises(LogGone):
             await read_all(log, new_log())

@@ -113,7 +113,7 @@ async def test_short_answers_end_and_long_ones_are_interrupted_after_the_grace(
         assert [reader.terminal for _, reader, _ in asked] == [None] * 4
         cut_off = [record for record in upstream.completions if not record.finished]
         assert len(cut_off) == 2
-        assert all(record.client_gone for record in cut_off)
+        await upstream.until(lambda: all(record.client_gone for record in cut_off))
         await service.start()
         for conversation, reader, end in asked:
             await check_end(client, conversation, reader, end)

@@ -1,5 +1,6 @@
 """From events to server-sent event frames; the only importer of sse_starlette."""
 
+import asyncio
 import random
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -20,6 +21,7 @@ from llmchat.chat.feed import (
 from llmchat.chat.watching import GenerationEvents, Idle, Sight, Snapshot
 from llmchat.domain import Conversation
 from llmchat.events import Delta, Entry, Failed, Finished, Reset, Started, ToolCall, name_of
+from llmchat.tasks import cancel
 from llmchat.web.requests import RAW_SEND
 from llmchat.web.schemas import conversation_of, message_of, usage_of
 
@@ -32,27 +34,36 @@ _HINT_MILLISECONDS = (500, 3000)
 
 
 class EventStream(EventSourceResponse):
-    """An answer that goes on. Heartbeats and the end at shutdown are in the frames already."""
+    """An answer that goes on. Heartbeats, and the end at a shutdown, are in the frames already, so
+    one task is enough: the library's five, and its timer and middleware for each frame, would cost
+    as much as all else that is done for a token."""
 
     def __init__(self, frames: AsyncGenerator[bytes, None]) -> None:
         super().__init__(frames, ping=0, headers={"Cache-Control": "no-store"})
         self._frames = frames
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._send_frame = scope.get("state", {}).get(RAW_SEND, send)
-        await super().__call__(scope, receive, send)
+        if scope["method"] == "HEAD":
+            await super().__call__(scope, receive, send)
+            return
+        send_frame = scope.get("state", {}).get(RAW_SEND, send)
+        streaming = asyncio.create_task(self._stream(send, send_frame), name="event stream")
+        try:
+            # The server also says this when the answer is complete.
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        finally:
+            await cancel(streaming)
+        if not streaming.cancelled():
+            streaming.result()
 
-    async def _stream_response(self, send: Send) -> None:
-        """The library's own loop arms a timer and passes all middleware for each frame, which
-        costs as much as all else that is done for a token. Only the headers go that way here."""
-        await send(
-            {"type": "http.response.start", "status": 200, "headers": self.raw_headers},
-        )
-        send_frame = self._send_frame
+    async def _stream(self, send: Send, send_frame: Send) -> None:
+        """Only the headers, and the end, pass the middleware."""
+        headers = self.raw_headers
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
         async with aclosing(self._frames):
             async for frame in self._frames:
                 await send_frame({"type": "http.response.body", "body": frame, "more_body": True})
-        self.active = False
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
