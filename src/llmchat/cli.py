@@ -18,6 +18,7 @@ from llmchat.settings import Settings, SettingsError, load_settings
 app = typer.Typer(
     help="Chat answers that survive: every generation is a durable log.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -43,7 +44,7 @@ def serve(
     settings = _settings(config, host=host, port=port, data_dir=data_dir)
     if not settings.allow_open and not _is_loopback(settings.host):
         _fail(
-            f"llmchat does not know its callers yet, so it will not listen on {settings.host}, "
+            f"this version does not know its callers, so it will not listen on {settings.host}, "
             "where strangers can reach it. Leave --host away; or, where something else keeps them "
             "out (a container's published port, a proxy that authenticates), set "
             "LLMCHAT_ALLOW_OPEN=true."
@@ -79,7 +80,8 @@ def check(data_dir: DataDir = None, config: Config = None) -> None:
         raise typer.Exit(1)
 
 
-@app.command("mock-llm", epilog=manual().replace("\n", "\n\n"))
+# The marks keep typer from joining the lines of the tables.
+@app.command("mock-llm", help="\b\n" + manual().replace("\n\n", "\n\n\b\n"))
 def mock_llm(
     port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8081,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
@@ -88,14 +90,14 @@ def mock_llm(
     ] = 30,
     fail: Annotated[str | None, typer.Option(help="Fail in this way; see below.")] = None,
 ) -> None:
-    """Run a fake LLM server, to try things out, to test and to measure."""
+    from llmchat.mock.behaviour import BadOptionError
     from llmchat.mock.server import serve as serve_mock
 
+    options = Options(rate=tokens_per_second, fail=fail or "")
     try:
-        options = Options(rate=tokens_per_second, fail=fail or "")
-    except ValueError as error:
+        _run(lambda: serve_mock(host, port, options, on_ready=typer.echo))
+    except BadOptionError as error:
         _fail(str(error))
-    _run(lambda: serve_mock(host, port, options, on_ready=typer.echo))
 
 
 @database.command("upgrade")

@@ -1,7 +1,7 @@
 """The page at /, when the answer is no, or worse, HTML."""
 
 import pytest
-from playwright.async_api import BrowserContext, expect
+from playwright.async_api import BrowserContext, Route, expect
 
 from tests.browser.chat_tab import ChatTab, story, story_conversation
 from tests.browser.complaints import Complaints
@@ -79,14 +79,22 @@ async def test_what_is_too_long_is_refused_in_plain_words(
     await expect(tab.questions).to_have_count(0)
 
 
-async def test_a_question_outlives_a_server_that_cannot_be_reached(
+async def test_a_question_that_is_sent_again_is_asked_once(
     profile: BrowserContext, complaints: Complaints, service: Service, client: Client
 ) -> None:
     tab = await ChatTab.open(profile, service.base_url)
     await tab.ask("hello")
     await tab.ends("complete")
-    await profile.set_offline(True)
+
+    async def lose_the_answer(route: Route) -> None:
+        await route.fetch()
+        await route.abort()
+
+    await tab.page.route("**/messages", lose_the_answer, times=1)
     await tab.ask("are you there?")
+    await expect(tab.notice).to_contain_text("The server cannot be reached.")
+    await profile.set_offline(True)
+    await tab.press("Send")
     await expect(tab.notice).to_contain_text("The server cannot be reached.")
     await profile.set_offline(False)
     await tab.press("Send")

@@ -109,7 +109,7 @@ async def test_answers_that_end_while_a_tab_opens_are_told_once_and_to_their_end
     fast = {"extra": {"tokens_per_second": 0}}
 
     async def send_many() -> None:
-        for number in range(40):
+        for number in range(20):
             await client.send(conversation, f"{number}", on_busy="queue", params=fast)
 
     def saw_the_last(watcher: Watcher) -> bool:
@@ -117,8 +117,8 @@ async def test_answers_that_end_while_a_tab_opens_are_told_once_and_to_their_end
         return "You said: the last" in texts
 
     sending = asyncio.create_task(send_many())
-    opened = []
-    while not sending.done():
+    opened: list[tuple[Watcher, asyncio.Task[Watcher]]] = []
+    while not sending.done() and len(opened) < WATCHERS:
         opened.append(await begin_watching(client, conversation, saw_the_last))
     await sending
     await client.send(conversation, "the last", on_busy="queue", params=fast)

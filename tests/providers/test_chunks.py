@@ -1,6 +1,7 @@
 """The reader of chunks: no server can make it say something else than it was sent, or fall over."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -72,7 +73,7 @@ def test_any_split_of_a_text_over_deltas_gives_the_same_text(
     text: str, places: list[int], at_once: bool
 ) -> None:
     ends = [0, *sorted(place % (len(text) + 1) for place in places), len(text)]
-    deltas = [piece(text[start:end]) for start, end in zip(ends, ends[1:], strict=False)]
+    deltas = [piece(text[start:end]) for start, end in pairwise(ends)]
     fed = [b"".join(deltas)] if at_once else deltas
     events, reader = read(*fed, b"data: [DONE]\n\n")
 
@@ -131,7 +132,7 @@ def test_an_answer_that_is_cut_anywhere_is_never_taken_for_a_whole_one(text: str
     events, reader = read(stream[: at % len(stream)])
 
     assert isinstance(reader.error, UpstreamTruncated)
-    assert (text + text).startswith(said(events)) or said(events) == clean(said(events))
+    assert clean(text + text).startswith(said(events))
 
 
 def test_what_came_before_an_error_in_the_same_read_is_kept() -> None:

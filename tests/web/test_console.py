@@ -68,7 +68,7 @@ async def test_an_example_is_tried_out_with_the_network_off(page: Page, base_url
 
     page.on("request", look)
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda line: line.type == "error" and faults.append(line.text))
+    page.on("console", lambda line: faults.extend([line.text] if line.type == "error" else []))
     await page.goto(f"{base_url}/docs")
     await page.wait_for_selector(".opblock")
     assert await page.locator(".opblock").count() >= 20
@@ -80,6 +80,6 @@ async def test_an_example_is_tried_out_with_the_network_off(page: Page, base_url
     await answer.get_by_text("You said: the quick brown fox").wait_for()
 
     status = operation.locator(".live-responses-table .response-col_status")
-    assert (await status.first.inner_text()).startswith("200")
+    assert "200" in await status.all_inner_texts()
     assert foreign == []
     assert faults == []

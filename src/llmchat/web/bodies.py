@@ -90,7 +90,7 @@ class ConversationChange(ConversationFields):
     """A mark for lists; it changes nothing else."""
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"title": "A quick fox", "archived": True}, {"system_prompt": None}]
+            "examples": [{"title": "A quick fox", "archived": True}, {"model": "demo/story"}]
         }
     )
 

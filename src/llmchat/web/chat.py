@@ -13,7 +13,7 @@ from llmchat.store.base import ACTIVE_LEAF, ActiveLeaf, IdempotencyKey
 from llmchat.web import bodies, schemas
 from llmchat.web.bounds import PathId
 from llmchat.web.deps import Caller, Idempotency, Services, Use
-from llmchat.web.openapi import ACCEPTED, GENERATION_STREAM
+from llmchat.web.openapi import ACCEPTED, GENERATION_STREAM, STREAM_INSTEAD
 from llmchat.web.problems import documented
 from llmchat.web.sse import EventStream, generation_frames
 
@@ -25,7 +25,7 @@ router = APIRouter(prefix="/api", tags=["generations"])
     status_code=202,
     response_model=schemas.Accepted,
     responses={
-        200: GENERATION_STREAM,
+        200: STREAM_INSTEAD,
         202: ACCEPTED,
         **documented(400, 404, 409, 413, 415, 422, 503),
     },
@@ -52,7 +52,7 @@ async def send(
     status_code=202,
     response_model=schemas.Accepted,
     responses={
-        200: GENERATION_STREAM,
+        200: STREAM_INSTEAD,
         202: ACCEPTED,
         **documented(400, 404, 409, 413, 415, 422, 503),
     },

@@ -1,10 +1,10 @@
 """Whether the process lives, and whether it should be given work."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from fastapi import APIRouter, Response
-from pydantic import Field
 
+from llmchat.web import examples
 from llmchat.web.deps import Use
 from llmchat.web.schemas import Shape
 
@@ -14,7 +14,7 @@ router = APIRouter(tags=["health"])
 class Health(Shape):
     status: Literal["ok", "unavailable"]
     version: str
-    durability: Annotated[str, Field(examples=["process"])]
+    durability: str
     """What a shown token survives: `process` a kill -9 of the server, `disk` a power loss too."""
     reasons: list[str]
     """Why it is unavailable."""
@@ -52,7 +52,14 @@ async def live() -> Live:
 
 @router.head("/health/ready", include_in_schema=False)
 @router.get(
-    "/health/ready", responses={503: {"model": Ready, "description": "Not ready, and why."}}
+    "/health/ready",
+    responses={
+        503: {
+            "model": Ready,
+            "description": "Not ready, and why.",
+            "content": {"application/json": {"example": examples.NOT_READY}},
+        }
+    },
 )
 async def ready(use: Use, response: Response) -> Ready:
     """Ask whether to send traffic here. 503 with the reasons while it should go elsewhere."""

@@ -15,7 +15,7 @@ from llmchat.web.bodies import Body
 from llmchat.web.bounds import ModelId, Text
 from llmchat.web.deps import Caller, Use
 from llmchat.web.problems import documented
-from llmchat.web.schemas import ModelName, Shape
+from llmchat.web.schemas import Shape
 
 router = APIRouter(prefix="/api/llm")
 T = TypeVar("T")
@@ -26,9 +26,9 @@ _FAILURES = documented(400, 413, 415, 422, 503, 504)
 
 
 class Model(Shape):
-    id: ModelName
+    id: str
     """What a request names as its `model`."""
-    provider: Annotated[str, Field(examples=["demo"])]
+    provider: str
     available: bool
     context_window: int | None
     """How many tokens it can be sent, where its server says so."""
@@ -37,18 +37,18 @@ class Model(Shape):
 
 class ModelList(Shape):
     items: list[Model]
-    default: ModelName
+    default: str
     """What answers a request that names none."""
 
 
 class ProviderHealth(Shape):
-    provider: Annotated[str, Field(examples=["demo"])]
+    provider: str
     status: Literal["healthy", "degraded", "down"]
     latency_ms: float | None
     """Of its list of models; null when it does not answer."""
     circuit: Literal["closed", "open", "half_open"]
     url: str
-    model: ModelName | None
+    model: str | None
     """One that it serves."""
     detail: str | None
     """What is wrong, when something is."""
@@ -76,9 +76,9 @@ class Generate(Body):
 
 
 class Generated(Shape):
-    text: Annotated[str, Field(examples=["You said: the quick brown fox"])]
-    model: ModelName
-    finish_reason: schemas.FinishReason
+    text: str
+    model: str
+    finish_reason: str | None
     usage: schemas.Usage | None
 
 
@@ -110,15 +110,15 @@ class Chat(Body):
 
 class Reply(Shape):
     role: Literal["assistant"] = "assistant"
-    content: Annotated[str, Field(examples=["You said: hello"])]
+    content: str
     reasoning: str
     """What a reasoning model thought; never part of the content."""
 
 
 class Chatted(Shape):
     message: Reply
-    model: ModelName
-    finish_reason: schemas.FinishReason
+    model: str
+    finish_reason: str | None
     usage: schemas.Usage | None
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from llmchat.web import examples
+
 DESCRIPTION = """
 Chat answers that survive: **every generation is a durable log**.
 
@@ -93,18 +95,16 @@ CONVERSATION_STREAM = _stream(
     "A snapshot, then everything that happens, for as long as you like.", _CONVERSATION_EVENTS
 )
 
+# Without its media type: the console would ask for the first one that it finds, and never get 202.
+STREAM_INSTEAD = {
+    "description": "With `Accept: text/event-stream`: `GET /api/generations/{id}/stream` at once.",
+}
 ACCEPTED = {
     "description": "The message is stored, and its answer is being written or waits for its turn.",
-    "headers": {
-        "Location": {"description": "The generation.", "schema": {"type": "string"}},
-    },
+    "headers": {"Location": {"description": "The generation.", "schema": {"type": "string"}}},
 }
 
 _FIRST_SENTENCE = re.compile(r"(.*?)\.(?:\s+|$)(.*)", re.DOTALL)
-_REQUEST_ID = {
-    "description": "Names the request in the server's log.",
-    "schema": {"type": "string"},
-}
 
 
 class Documented(FastAPI):
@@ -113,6 +113,9 @@ class Documented(FastAPI):
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
             document = super().openapi()
+            # Not in the models: the framework would leave out every member that is null.
+            for name, example in examples.BY_SCHEMA.items():
+                document["components"]["schemas"][name]["examples"] = [example]
             for operations in document["paths"].values():
                 for operation in operations.values():
                     _complete(operation)
@@ -134,4 +137,3 @@ def _complete(operation: dict[str, Any]) -> None:
     for status, response in operation["responses"].items():
         if response["description"] == "Successful Response":
             response["description"] = HTTPStatus(int(status)).phrase
-        response.setdefault("headers", {})["X-Request-ID"] = _REQUEST_ID

@@ -168,19 +168,18 @@ def _is_json(request: Request) -> bool:
 
 def _documented(status: int) -> dict[str, Any]:
     description, problem = _EXPLAINED[status]
-    headers = {"X-Request-ID": _REQUEST_ID}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = _RETRY_AFTER
     example = {
         **problem.as_json(),
         "instance": "/api/…",
         "request_id": "req_8DmPJ2xkVq0a7BcD3eFgH1j",
     }
-    return {
+    found = {
         "description": description,
-        "headers": headers,
         "content": {MEDIA_TYPE: {"schema": _SCHEMA, "example": example}},
     }
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        found["headers"] = {"Retry-After": _RETRY_AFTER}
+    return found
 
 
 _EXPLAINED: Mapping[int, tuple[str, Problem]] = {

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from llmchat import domain, errors, events
 from llmchat.domain import Role, Status
@@ -27,12 +27,12 @@ class Problem(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    type: Annotated[str, Field(examples=["not_found"])]
+    type: str
     """Names the kind of problem and never changes: the one to compare."""
-    title: Annotated[str, Field(examples=["There is no such object"])]
+    title: str
     """The kind of problem, for people."""
-    status: Annotated[int, Field(examples=[404])]
-    detail: Annotated[str, Field(examples=["There is no message msg_1."])]
+    status: int
+    detail: str
     """This one problem, for people, with what to do about it."""
     instance: str | None = None
     """The path that was asked."""
@@ -58,19 +58,11 @@ class Usage(Shape):
     """True when the model's server did not say and we counted."""
 
 
-ConversationId = Annotated[str, Field(examples=["conv_8DmOO6h2o06nVqsCmQgH4N7"])]
-QuestionId = Annotated[str, Field(examples=["msg_8DmOPrLbgskYbvK7m5CJMwO"])]
-MessageId = Annotated[str, Field(examples=["msg_8DmOPrLh6IjliRbyIhIdWaN"])]
-GenerationId = Annotated[str, Field(examples=["gen_8DmOPrLkO6tHQTwKF2VHCrh"])]
-ModelName = Annotated[str, Field(examples=["demo/echo"])]
-FinishReason = Annotated[str | None, Field(examples=["stop"])]
-
-
 class Conversation(Shape):
-    id: ConversationId
+    id: str
     title: str | None
     system_prompt: str | None
-    model: ModelName | None
+    model: str | None
     params: dict[str, Any]
     metadata: dict[str, Any]
     archived: bool
@@ -80,8 +72,8 @@ class Conversation(Shape):
 
 
 class ActiveGeneration(Shape):
-    id: GenerationId
-    message_id: MessageId
+    id: str
+    message_id: str
 
 
 class ConversationDetail(Conversation):
@@ -90,35 +82,35 @@ class ConversationDetail(Conversation):
 
 
 class Message(Shape):
-    id: MessageId
-    conversation_id: ConversationId
-    parent_id: QuestionId | None
+    id: str
+    conversation_id: str
+    parent_id: str | None
     """The message before it; null at the beginning."""
     role: Role
     content: str
     reasoning: str
     """What a reasoning model thought; never part of the content."""
     status: Status
-    model: ModelName | None
-    generation_id: GenerationId | None
+    model: str | None
+    generation_id: str | None
     """The work that wrote it, when it is an answer."""
     usage: Usage | None
     error: Problem | None
-    siblings: list[MessageId]
+    siblings: list[str]
     """All messages with this parent, itself included, oldest first: its other versions."""
     created_at: datetime
 
 
 class Generation(Shape):
-    id: GenerationId
-    conversation_id: ConversationId
-    message_id: MessageId
+    id: str
+    conversation_id: str
+    message_id: str
     """The answer that it writes."""
     status: Status
-    model: ModelName
+    model: str
     attempt: int
     """1, and more when another attempt replaced the first."""
-    finish_reason: FinishReason
+    finish_reason: str | None
     """Why the model stopped, in its own word."""
     usage: Usage | None
     error: Problem | None
@@ -143,9 +135,7 @@ class Accepted(Shape):
     reply: Message
     """The answer, still empty."""
     generation: Generation
-    stream_url: Annotated[
-        str, Field(examples=["/api/generations/gen_8DmOPrLkO6tHQTwKF2VHCrh/stream"])
-    ]
+    stream_url: str
     """Where to follow the answer."""
 
 

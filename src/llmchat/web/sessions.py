@@ -32,10 +32,15 @@ class _AnyName(Convertor[str]):
 register_url_convertor("name", _AnyName())
 router = APIRouter(prefix="/api/llm/chat/session", tags=["sessions"])
 
-SessionId = Annotated[CleanText, Field(min_length=1, max_length=128, examples=["fox-1"])]
+SessionId = Annotated[CleanText, Field(min_length=1, max_length=128)]
 SessionPath = Annotated[
     CleanText,
-    Path(min_length=1, max_length=128, description="Your own name for it.", examples=["fox-1"]),
+    Path(
+        min_length=1,
+        max_length=128,
+        description="Your own name for it.",
+        openapi_examples={"the one of the first example": {"value": "fox-1"}},
+    ),
 ]
 MessageLimit = Annotated[
     int, Query(ge=1, le=1000, description="The most messages, the oldest first.")
@@ -70,15 +75,15 @@ class SessionChat(bodies.Body):
 
 class SessionAnswer(Shape):
     success: Literal[True] = True
-    session_id: SessionId
-    response: Annotated[str, Field(examples=["You said: the quick brown fox"])]
-    message_id: schemas.MessageId
+    session_id: str
+    response: str
+    message_id: str
     usage: schemas.Usage | None
 
 
 class SessionHistory(Shape):
     success: Literal[True] = True
-    session_id: SessionId
+    session_id: str
     messages: list[schemas.Message]
 
 

@@ -1,0 +1,181 @@
+"""One small conversation, as every answer that shows it would: what /docs has for examples."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_CONVERSATION_ID = "conv_8DmOO6h2o06nVqsCmQgH4N7"
+_QUESTION_ID = "msg_8DmOPrLbgskYbvK7m5CJMwO"
+_ANSWER_ID = "msg_8DmOPrLh6IjliRbyIhIdWaN"
+_GENERATION_ID = "gen_8DmOPrLkO6tHQTwKF2VHCrh"
+_MODEL = "demo/echo"
+_ANSWER = "You said: the quick brown fox"
+_LAST_EVENT_ID = 8
+
+Example = dict[str, Any]
+
+USAGE: Example = {
+    "input_tokens": 4,
+    "output_tokens": 6,
+    "reasoning_tokens": 0,
+    "cached_tokens": 0,
+    "cost_usd": None,
+    "estimated": False,
+}
+
+CONVERSATION: Example = {
+    "id": _CONVERSATION_ID,
+    "title": "Foxes",
+    "system_prompt": "Answer in one sentence.",
+    "model": _MODEL,
+    "params": {"temperature": 0.2},
+    "metadata": {"topic": "animals"},
+    "archived": False,
+    "created_at": "2026-11-21T08:43:09.283352Z",
+    "updated_at": "2026-11-21T08:43:35.177575Z",
+}
+CONVERSATION_DETAIL: Example = {
+    **CONVERSATION,
+    "active_generations": [{"id": _GENERATION_ID, "message_id": _ANSWER_ID}],
+}
+
+QUESTION: Example = {
+    "id": _QUESTION_ID,
+    "conversation_id": _CONVERSATION_ID,
+    "parent_id": None,
+    "role": "user",
+    "content": "the quick brown fox",
+    "reasoning": "",
+    "status": "complete",
+    "model": None,
+    "generation_id": None,
+    "usage": None,
+    "error": None,
+    "siblings": [_QUESTION_ID],
+    "created_at": "2026-11-21T08:43:35.177575Z",
+}
+REPLY: Example = {
+    **QUESTION,
+    "id": _ANSWER_ID,
+    "parent_id": _QUESTION_ID,
+    "role": "assistant",
+    "content": "",
+    "status": "streaming",
+    "model": _MODEL,
+    "generation_id": _GENERATION_ID,
+    "siblings": [_ANSWER_ID],
+}
+ANSWER: Example = {**REPLY, "content": _ANSWER, "status": "complete", "usage": USAGE}
+
+GENERATION: Example = {
+    "id": _GENERATION_ID,
+    "conversation_id": _CONVERSATION_ID,
+    "message_id": _ANSWER_ID,
+    "status": "queued",
+    "model": _MODEL,
+    "attempt": 1,
+    "finish_reason": None,
+    "usage": None,
+    "error": None,
+    "created_at": "2026-11-21T08:43:35.177575Z",
+    "started_at": None,
+    "first_token_at": None,
+    "ended_at": None,
+}
+GENERATION_DETAIL: Example = {
+    **GENERATION,
+    "status": "complete",
+    "finish_reason": "stop",
+    "usage": USAGE,
+    "started_at": "2026-11-21T08:43:35.177575Z",
+    "first_token_at": "2026-11-21T08:43:35.178902Z",
+    "ended_at": "2026-11-21T08:43:35.346218Z",
+    "text": _ANSWER,
+    "reasoning": "",
+    "last_event_id": _LAST_EVENT_ID,
+}
+
+ACCEPTED: Example = {
+    "message": QUESTION,
+    "reply": REPLY,
+    "generation": GENERATION,
+    "stream_url": f"/api/generations/{_GENERATION_ID}/stream",
+}
+STOPPED: Example = {"status": "stopped", "last_event_id": _LAST_EVENT_ID}
+CONVERSATION_PAGE: Example = {"items": [CONVERSATION], "next_cursor": None}
+MESSAGE_PAGE: Example = {"items": [QUESTION, ANSWER], "next_cursor": None}
+
+GENERATED: Example = {
+    "text": _ANSWER,
+    "model": _MODEL,
+    "finish_reason": "stop",
+    "usage": USAGE,
+}
+CHATTED: Example = {
+    "message": {"role": "assistant", "content": _ANSWER, "reasoning": ""},
+    "model": _MODEL,
+    "finish_reason": "stop",
+    "usage": USAGE,
+}
+SESSION_ANSWER: Example = {
+    "success": True,
+    "session_id": "fox-1",
+    "response": _ANSWER,
+    "message_id": _ANSWER_ID,
+    "usage": USAGE,
+}
+SESSION_HISTORY: Example = {
+    "success": True,
+    "session_id": "fox-1",
+    "messages": [QUESTION, ANSWER],
+}
+
+MODEL_LIST: Example = {
+    "items": [
+        {
+            "id": _MODEL,
+            "provider": "demo",
+            "available": True,
+            "context_window": 200_000,
+            "price": None,
+        }
+    ],
+    "default": _MODEL,
+}
+MODELS_HEALTH: Example = {
+    "success": True,
+    "providers": [
+        {
+            "provider": "demo",
+            "status": "healthy",
+            "latency_ms": 0.1,
+            "circuit": "closed",
+            "url": "built in",
+            "model": _MODEL,
+            "detail": None,
+        }
+    ],
+}
+HEALTH: Example = {"status": "ok", "version": "0.1.0", "durability": "process", "reasons": []}
+READY: Example = {"status": "ready", "reasons": []}
+NOT_READY: Example = {"status": "not ready", "reasons": ["The server is shutting down."]}
+
+BY_SCHEMA: Mapping[str, Example] = {
+    "Accepted": ACCEPTED,
+    "Chatted": CHATTED,
+    "Conversation": CONVERSATION,
+    "ConversationDetail": CONVERSATION_DETAIL,
+    "ConversationPage": CONVERSATION_PAGE,
+    "Generated": GENERATED,
+    "Generation": GENERATION,
+    "GenerationDetail": GENERATION_DETAIL,
+    "Health": HEALTH,
+    "Message": ANSWER,
+    "MessagePage": MESSAGE_PAGE,
+    "ModelList": MODEL_LIST,
+    "ModelsHealth": MODELS_HEALTH,
+    "Ready": READY,
+    "SessionAnswer": SESSION_ANSWER,
+    "SessionHistory": SESSION_HISTORY,
+    "Stopped": STOPPED,
+    "Usage": USAGE,
+}
