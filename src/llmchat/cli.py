@@ -56,6 +56,8 @@ def serve(
     from llmchat.server import Server
 
     logs.configure(settings.log_level, settings.log_format)
+    if settings.requests_per_minute is not None:
+        typer.echo("LLM_RATE_LIMIT is set, but this version does not limit requests yet.", err=True)
     application = create_app(settings)
 
     async def run() -> None:

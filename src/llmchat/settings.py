@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     requests_per_minute: Annotated[int | None, Env("LLM_RATE_LIMIT")] = Field(
         None, ge=1, le=1_000_000
     )
-    """The most requests in a minute from one caller; no limit when unset."""
+    """The most requests in a minute from one caller; not enforced in this version yet."""
     first_token_seconds: Annotated[float, Env("LLMCHAT_FIRST_TOKEN_SECONDS")] = Field(
         120, ge=0.01, le=86_400
     )

@@ -95,7 +95,7 @@ class TestAppend:
         assert_says(await log.snapshot(id), [STARTED, Delta(winner)])
 
     async def test_logs_are_never_mixed(self, log: TokenLog) -> None:
-        ids = [new_log() for _ in range(20)]
+        ids = [new_log() for _ in range(40)]
         said: dict[str, list[Event]] = {id: [Started(id, id, id, 1)] for id in ids}
         for round_ in range(5):
             for id in ids:
@@ -206,7 +206,7 @@ class TestRead:
             assert sum(len(batch) for batch in batches) <= 6
             assert_says([entry for batch in batches for entry in batch], events, after=after)
 
-    async def test_a_batch_pins_about_64_kib_at_most(self, log: TokenLog) -> None:
+    async def test_a_batch_pins_little_however_much_there_is(self, log: TokenLog) -> None:
         id = new_log()
         piece = "x" * 30_000
         events: list[Event] = [STARTED, *(Delta(piece) for _ in range(70))]

@@ -162,6 +162,7 @@ async def test_what_is_deleted_is_gone_everywhere(client: Client) -> None:
     response = await client.http.delete(path)
 
     assert (response.status_code, response.content) == (204, b"")
+    assert "content-type" not in response.headers
     generation = f"/api/generations/{sent.generation_id}"
     for gone in (path, f"{path}/messages", f"{path}/stream", generation, f"{generation}/stream"):
         problem = problem_of(await client.http.get(gone), 404)

@@ -66,7 +66,9 @@ async def change(
     return await _detail(use, caller, ConversationId(id))
 
 
-@router.delete("/{id}", status_code=204, responses=documented(404, 422, 503))
+@router.delete(
+    "/{id}", status_code=204, response_class=Response, responses=documented(404, 422, 503)
+)
 async def delete(id: PathId, use: Use, caller: Caller) -> None:
     """Delete a conversation. Stops what is live; messages and logs go with it."""
     await use.history.delete(caller, ConversationId(id))
@@ -104,7 +106,12 @@ async def messages(
     return schemas.MessagePage(items=items, next_cursor=page.next_cursor)
 
 
-@router.delete("/{id}/messages", status_code=204, responses=documented(404, 422, 503))
+@router.delete(
+    "/{id}/messages",
+    status_code=204,
+    response_class=Response,
+    responses=documented(404, 422, 503),
+)
 async def clear(id: PathId, use: Use, caller: Caller) -> None:
     """Clear the messages. The conversation and its settings stay."""
     await use.history.clear(caller, ConversationId(id))

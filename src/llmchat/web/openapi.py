@@ -104,6 +104,11 @@ ACCEPTED = {
     "headers": {"Location": {"description": "The generation.", "schema": {"type": "string"}}},
 }
 
+_IDS = {
+    "/api/conversations": "The `id` of a conversation, as `POST /api/conversations` gives it.",
+    "/api/messages": "The `id` of an answer, as the messages of its conversation show it.",
+    "/api/generations": "The `id` of a generation, as the answer to a send names it.",
+}
 _FIRST_SENTENCE = re.compile(r"(.*?)\.(?:\s+|$)(.*)", re.DOTALL)
 
 
@@ -116,9 +121,9 @@ class Documented(FastAPI):
             # Not in the models: the framework would leave out every member that is null.
             for name, example in examples.BY_SCHEMA.items():
                 document["components"]["schemas"][name]["examples"] = [example]
-            for operations in document["paths"].values():
+            for path, operations in document["paths"].items():
                 for operation in operations.values():
-                    _complete(operation)
+                    _complete(path, operation)
         assert self.openapi_schema is not None
         return self.openapi_schema
 
@@ -129,7 +134,7 @@ def operation_id(route: Any) -> str:
     return f"{str(tag).split()[0]}_{route.name}"
 
 
-def _complete(operation: dict[str, Any]) -> None:
+def _complete(path: str, operation: dict[str, Any]) -> None:
     titled = _FIRST_SENTENCE.fullmatch(operation["description"])
     if titled is not None:
         operation["summary"] = " ".join(titled[1].split())
@@ -137,3 +142,6 @@ def _complete(operation: dict[str, Any]) -> None:
     for status, response in operation["responses"].items():
         if response["description"] == "Successful Response":
             response["description"] = HTTPStatus(int(status)).phrase
+    for parameter in operation.get("parameters", []):
+        if parameter["in"] == "path" and path.startswith(tuple(_IDS)):
+            parameter["description"] = _IDS["/".join(path.split("/")[:3])]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import ConfigDict, Field
 from starlette.convertors import Convertor, register_url_convertor
 
@@ -39,7 +39,7 @@ SessionPath = Annotated[
         min_length=1,
         max_length=128,
         description="Your own name for it.",
-        openapi_examples={"the one of the first example": {"value": "fox-1"}},
+        openapi_examples={"fox-1": {"value": "fox-1"}},
     ),
 ]
 MessageLimit = Annotated[
@@ -128,9 +128,13 @@ async def history(
 
 
 @router.delete(
-    "/{id:name}", status_code=204, responses=_FAILURES, operation_id="sessions_clear_short"
+    "/{id:name}",
+    status_code=204,
+    response_class=Response,
+    responses=_FAILURES,
+    operation_id="sessions_clear_short",
 )
-@router.delete("/{id:name}/history", status_code=204, responses=_FAILURES)
+@router.delete("/{id:name}/history", status_code=204, response_class=Response, responses=_FAILURES)
 async def clear(id: SessionPath, use: Use, caller: Caller) -> None:
     """Clear a session. Its messages go, its name and system prompt stay."""
     conversation = await use.history.session(caller, id)

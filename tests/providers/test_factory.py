@@ -1,0 +1,199 @@
+"""All providers as one catalogue: what is listed, what is chosen, what is healthy."""
+
+import asyncio
+
+import pytest
+
+from llmchat.domain import Model
+from llmchat.errors import Invalid, UpstreamUnavailable
+from llmchat.providers.demo import DemoProvider
+from llmchat.providers.factory import ProviderFactory, Source
+from tests.providers.asking import KEY, Scripted, openai_at
+from tests.providers.wire import JSON, http, wire
+from tests.upstream import Upstream
+
+DOWN = UpstreamUnavailable("nobody there")
+
+
+def source(name: str, provider: Scripted, *, optional: bool = False) -> Source:
+    return Source(name, provider, f"http://{name}/v1", "the test", optional)
+
+
+def factory(*sources: Source, default_model: str | None = None) -> ProviderFactory:
+    demo = Source("demo", DemoProvider(), "built in", "built in")
+    return ProviderFactory([*sources, demo], default_model=default_model)
+
+
+async def ids(models: ProviderFactory) -> list[str]:
+    return [model.id for model in await models.available()]
+
+
+async def test_models_are_named_after_the_provider_that_the_operator_named() -> None:
+    models = factory(source("mine", Scripted(models=["org/a:7b", "b"])))
+
+    listed = await models.available()
+    assert listed[:2] == [Model("mine/org/a:7b", "mine"), Model("mine/b", "mine")]
+    assert [m.id for m in listed[2:]] == ["demo/echo", "demo/story", "demo/markdown"]
+
+
+async def test_servers_are_asked_for_their_models_once_for_all_who_ask_at_once() -> None:
+    one, other = Scripted(models=["a"]), Scripted(models=DOWN)
+    models = factory(source("one", one), source("other", other))
+    await asyncio.gather(*(models.available() for _ in range(20)), models.default())
+    await models.available()
+
+    assert (one.listings, other.listings) == (1, 1)
+
+
+async def test_a_provider_that_is_down_takes_no_other_with_it() -> None:
+    models = factory(source("dead", Scripted(models=DOWN)), source("alive", Scripted(models=["a"])))
+
+    assert (await ids(models))[0] == "alive/a"
+    assert await models.default() == "alive/a"
+
+
+async def test_whoever_stops_waiting_for_the_list_stops_nobody_else(upstream: Upstream) -> None:
+    models = factory(source("one", Scripted(models=["a"])))
+    impatient = [asyncio.create_task(models.available()) for _ in range(5)]
+    await asyncio.sleep(0)
+    for task in impatient[:4]:
+        task.cancel()
+
+    assert "one/a" in [model.id for model in await impatient[4]]
+
+
+@pytest.mark.parametrize(
+    ("default_model", "served", "chosen"),
+    [
+        ("one/z", ["a"], "one/z"),
+        (None, ["a", "b"], "one/a"),
+        (None, [], "demo/echo"),
+    ],
+)
+async def test_the_default_is_what_is_set_else_what_is_there_else_a_demo(
+    default_model: str | None, served: list[str], chosen: str
+) -> None:
+    models = factory(source("one", Scripted(models=served)), default_model=default_model)
+
+    assert await models.default() == chosen
+
+
+def test_a_model_is_resolved_to_its_provider_and_the_name_that_it_knows() -> None:
+    mine = Scripted()
+    models = factory(source("mine", mine))
+
+    assert models.resolve("mine/org/a:7b") == (mine, "org/a:7b")
+    # It need not be listed: a server may serve more than it says.
+    assert models.resolve("mine/x") == (mine, "x")
+
+
+@pytest.mark.parametrize("model", ["", "mine", "mine/", "/x", "other/x", "MINE/x", "\n/x"])
+def test_a_model_that_nobody_serves_is_refused_with_what_there_is(model: str) -> None:
+    with pytest.raises(Invalid, match="the providers are demo, mine"):
+        factory(source("mine", Scripted())).resolve(model)
+
+
+async def test_health_leaves_out_what_was_only_looked_for_and_is_not_there() -> None:
+    models = factory(
+        source("here", Scripted(models=["a"])),
+        source("empty", Scripted(models=[])),
+        source("down", Scripted(models=DOWN)),
+        source("found", Scripted(models=["b"]), optional=True),
+        source("missing", Scripted(models=DOWN), optional=True),
+    )
+    health = {checked.provider: checked for checked in await models.health()}
+
+    assert {name: checked.status for name, checked in health.items()} == {
+        "here": "healthy",
+        "empty": "degraded",
+        "down": "down",
+        "found": "healthy",
+        "demo": "healthy",
+    }
+    assert (health["here"].model, health["here"].url) == ("here/a", "http://here/v1")
+    assert (health["down"].detail, health["down"].latency_ms) == ("nobody there", None)
+
+
+async def test_closing_closes_all() -> None:
+    one, other = Scripted(), Scripted()
+    await factory(source("one", one), source("other", other)).aclose()
+
+    assert one.closed
+    assert other.closed
+
+
+async def test_a_real_server_is_listed_and_healthy(upstream: Upstream) -> None:
+    provider = openai_at(upstream.base_url)
+    models = factory(Source("local", provider, upstream.base_url, "the test"))
+
+    assert (await ids(models))[:2] == ["local/story", "local/echo"]
+    assert (await models.health())[0].status == "healthy"
+    await models.aclose()
+
+
+LISTS = {
+    "llama.cpp": (
+        b'{"models": [], "data": [{"id": "tiny", "meta": {"n_ctx": 4096}}]}',
+        [Model("tiny", "openai", context_window=4096)],
+    ),
+    "vLLM": (
+        b'{"data": [{"id": "a/b", "max_model_len": 32768}]}',
+        [Model("a/b", "openai", context_window=32768)],
+    ),
+    "Ollama without a model": (b'{"object": "list", "data": null}', []),
+    "what is no id": (b'{"data": [{"id": ""}, {"id": 7}, {"id": "x\\ud83d\\ude00"}]}', None),
+    "windows that are none": (
+        b'{"data": [{"id": "a", "context_length": -1, "meta": null}]}',
+        [Model("a", "openai")],
+    ),
+}
+
+
+@pytest.mark.parametrize("server", LISTS)
+async def test_every_servers_own_way_to_list_its_models_is_understood(server: str) -> None:
+    body, expected = LISTS[server]
+    async with wire(http(body, content_type=JSON)) as upstream:
+        provider = openai_at(upstream.base_url)
+        listed = await provider.models()
+        await provider.aclose()
+
+    assert listed == ([Model("x😀", "openai")] if expected is None else expected)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http("<html>Sign in", content_type="text/html"),
+        http("[]", content_type=JSON),
+        http('{"data": [1]}', content_type=JSON),
+        http('{"data": {"a": 1}}', content_type=JSON),
+        http('{"error": "no"}', content_type=JSON),
+        http(b"\xff", content_type=JSON),
+        http(f'{{"error": "{KEY} is wrong"}}', content_type=JSON, status="401 No"),
+        http("", status="301 Gone", location="https://elsewhere.example/v1"),
+        b"SSH-2.0\r\n\r\n",
+        b"",
+    ],
+)
+async def test_a_server_that_lists_no_models_is_down_and_breaks_nothing(answer: bytes) -> None:
+    async with wire(answer) as upstream:
+        models = factory(Source("bad", openai_at(upstream.base_url), upstream.base_url, "the test"))
+        assert (await ids(models))[0] == "demo/echo"
+        health = (await models.health())[0]
+        await models.aclose()
+
+    assert health.status == "down"
+    assert health.detail
+    assert KEY not in health.detail
+
+
+async def test_a_server_that_is_silent_about_its_models_is_not_waited_for_long() -> None:
+    async with wire(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{", then_close=False) as upstream:
+        models = factory(
+            Source("slow", openai_at(upstream.base_url), upstream.base_url, "the test")
+        )
+        health = (await models.health())[0]
+        await models.aclose()
+
+    assert health.detail is not None
+    assert "did not list its models in 5 seconds" in health.detail
