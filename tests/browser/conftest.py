@@ -18,6 +18,7 @@ from tests.client import Client
 from tests.service import PATIENCE_SECONDS, Service
 from tests.upstream import mock_upstream
 
+MAX_BODY_BYTES = 10_000
 _CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -57,10 +58,11 @@ def complaints(profile: BrowserContext) -> Complaints:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def shared_service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
     async with mock_upstream() as upstream:
-        settings = {
+        settings: dict[str, str | float] = {
             "OPENAI_BASE_URL": upstream.base_url,
             "OPENAI_API_KEY": "sk-test",
             "LLM_MODEL": "demo/echo",
+            "LLMCHAT_MAX_BODY_BYTES": MAX_BODY_BYTES,
         }
         async with Service(tmp_path_factory.mktemp("browser"), **settings).running() as running:
             yield running

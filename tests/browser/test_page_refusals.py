@@ -5,6 +5,7 @@ from playwright.async_api import BrowserContext, Route, expect
 
 from tests.browser.chat_tab import ChatTab, story, story_conversation
 from tests.browser.complaints import Complaints
+from tests.browser.conftest import MAX_BODY_BYTES
 from tests.client import Client
 from tests.service import Service
 from tests.upstream import mock_model
@@ -68,15 +69,22 @@ async def test_a_busy_conversation_says_so_and_shows_why(
     assert not complaints.but_network
 
 
-async def test_what_is_too_long_is_refused_in_plain_words(
-    profile: BrowserContext, service: Service
+async def test_what_cannot_be_accepted_is_refused_in_plain_words(
+    profile: BrowserContext, complaints: Complaints, service: Service
 ) -> None:
     tab = await ChatTab.open(profile, service.base_url)
-    await tab.ask("x" * 600_000)
-    await expect(tab.notice).to_contain_text("This was not accepted.")
-    await tab.ask("x" * 1_100_000)
+    await tab.ask("x" * (MAX_BODY_BYTES + 1))
     await expect(tab.notice).to_contain_text("This is too long.")
+    model = f"nobody/{HOSTILE[:200]}"
+    await tab.page.get_by_label("Model").evaluate(
+        "(select, model) => select.add(new Option(model, model, true, true))", model
+    )
+    await tab.ask("hello")
+    await expect(tab.notice).to_contain_text("This was not accepted.")
     await expect(tab.questions).to_have_count(0)
+    await expect(tab.composer).to_have_value("hello")
+    await expect(tab.page.locator(INVITING)).to_have_count(0)
+    assert not complaints.but_network
 
 
 async def test_a_question_that_is_sent_again_is_asked_once(

@@ -2,13 +2,14 @@
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
 import httpx2
 import pytest
 
-from tests.client import Client, Json
-from tests.web.conftest import UNPACED
+from tests.client import Client, Json, connect
+from tests.web.conftest import UNPACED, serving
 from tests.web.shapes import problem_of
 
 QUICK: Json = {"model": "demo/echo", "params": {"extra": UNPACED}}
@@ -115,3 +116,19 @@ async def test_a_refused_call_does_not_use_up_its_key(door: Door, key: str) -> N
 
     assert (await door.call(key)).is_success
     assert await door.answers() == 2
+
+
+async def test_a_repeated_send_can_be_followed_at_once(tmp_path: Path) -> None:
+    """The second one finds the turn stored and its log not yet begun; a disk makes that last."""
+    with serving(tmp_path, durability="disk") as base_url:
+        async with connect(base_url) as client:
+            for _ in range(10):
+                path = f"/api/conversations/{await client.conversation()}/messages"
+                headers = {"Idempotency-Key": uuid4().hex, "Accept": "text/event-stream"}
+                body = {"content": "hello", **QUICK}
+
+                calls = [client.http.post(path, json=body, headers=headers) for _ in range(6)]
+                streams = await asyncio.gather(*calls)
+
+                assert [stream.status_code for stream in streams] == [200] * 6
+                assert all("event: finished" in stream.text for stream in streams)

@@ -24,6 +24,10 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         # Not aiohttp's `trust_env`: it would also take a key from ~/.netrc, and then refuse to send
         # that beside ours.
         self._proxy = proxy_for(base_url)
+        # Where opening one takes a TLS handshake. Over plain HTTP it takes nothing, and llama.cpp
+        # promises to keep its connections and then closes them: every other request would be
+        # written into one that is gone.
+        self.keeps_connections = urlsplit(base_url).scheme == "https"
         self._timeout = aiohttp.ClientTimeout(
             total=None, connect=None, sock_connect=connect_seconds, sock_read=None
         )
@@ -32,7 +36,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
+                connector=aiohttp.TCPConnector(limit=0, force_close=not self.keeps_connections),
                 timeout=self._timeout,
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
