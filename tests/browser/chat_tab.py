@@ -77,8 +77,8 @@ class ChatTab:
         await expect(self.answer).to_have_attribute("data-status", status)
 
     async def shows_the_beginning(self) -> None:
-        """Wait until next to nothing of the conversation is above what is shown."""
-        await self._scrolled("main.scrollTop < 60")
+        """Wait until less than a screen of the conversation is above what is shown."""
+        await self._scrolled("main.scrollTop < main.clientHeight")
 
     async def shows_the_end(self) -> None:
         """Wait until there is more than fits, and next to nothing of it below what is shown."""

@@ -114,10 +114,14 @@ def whole(sent: Sent) -> str:
     return answer_text(tokens=60) if "tokens=60" in str(sent.generation["model"]) else STORY
 
 
-async def still_works(client: Client, conversations: dict[str, str]) -> None:
-    """Nothing is live any more, and the next send is answered."""
+async def nothing_is_live(client: Client, conversations: dict[str, str]) -> None:
+    """What the kill cut off has its end before the restarted process is ready."""
     for conversation in conversations.values():
         assert (await client.show(conversation))["active_generations"] == []
+
+
+async def still_works(client: Client, conversations: dict[str, str]) -> None:
+    """The next send is answered, and begins at once."""
     sent = await client.send(conversations["paced"], "still there?", model="demo/echo")
     assert (await client.read(sent.generation_id)).text == "You said: still there?"
 
@@ -146,6 +150,7 @@ async def test_kill_9_loses_nothing_that_was_shown(
                 writings = await begin(client, conversations)
                 await kill_while_reading(service, writings, chaos)
                 await restart(service, chaos)
+                await nothing_is_live(client, conversations)
                 round_ = tally.next()
                 await asyncio.gather(*[look(client, writing, round_) for writing in writings])
                 await still_works(client, conversations)

@@ -13,36 +13,40 @@ CLOCKS: dict[str, str | float] = {
     "LLMCHAT_TOKEN_GAP_SECONDS": 1,
     "LLMCHAT_GENERATION_SECONDS": 5,
 }
-SILENCES: dict[str, dict[str, OptionValue]] = {
-    "no answer at all": {"fail": "no-headers"},
-    "headers and no token": {"fail": "silence-before"},
-    "only pings": {"fail": "pings", "after": 0},
-    "only chunks without a token": {"fail": "keepalive-chunks", "after": 0},
-    "a gap in the middle": {"fail": "silence", "after": 5},
-    "pings in the middle": {"fail": "pings", "after": 5},
-    "chunks without a token in the middle": {"fail": "keepalive-chunks", "after": 5},
-    "tokens for ever": {"tokens": 100_000, "rate": 20},
+FIRST_TOKEN, GAP, TOTAL = (f" {seconds} seconds" for seconds in CLOCKS.values())
+SILENCES: dict[str, tuple[str, dict[str, OptionValue]]] = {
+    "no answer at all": (FIRST_TOKEN, {"fail": "no-headers"}),
+    "headers and no token": (FIRST_TOKEN, {"fail": "silence-before"}),
+    "only pings": (FIRST_TOKEN, {"fail": "pings", "after": 0}),
+    "only chunks without a token": (FIRST_TOKEN, {"fail": "keepalive-chunks", "after": 0}),
+    "a gap in the middle": (GAP, {"fail": "silence", "after": 5}),
+    "pings in the middle": (GAP, {"fail": "pings", "after": 5}),
+    "chunks without a token in the middle": (GAP, {"fail": "keepalive-chunks", "after": 5}),
+    "tokens for ever": (TOTAL, {"tokens": 100_000, "rate": 20}),
 }
+"""What the upstream does, and which clock it is that ends it."""
 SLOW_TOKENS = 20
 
 
 async def suffer(client: Client, silence: str) -> None:
     """One such generation: it fails, says why, and keeps its text."""
     conversation = await client.conversation()
-    model = mock_model("story", **SILENCES[silence])
+    clock, options = SILENCES[silence]
+    model = mock_model("story", **options)
     sent = await client.send(conversation, silence, model=f"openai/{model}")
     reader = await client.read(sent.generation_id)
     assert reader.terminal is not None
     problem = reader.terminal.data["problem"]
     assert (reader.status, problem["type"]) == ("failed", "upstream_timeout"), silence
     assert problem["status"] == 504
+    assert clock in problem["detail"]
     message = await client.message(conversation, sent.reply_id)
     assert (message["status"], message["content"]) == ("failed", reader.text)
     if silence == "tokens for ever":
         assert reader.text
         assert answer_text(tokens=1000).startswith(reader.text)
     else:
-        assert reader.text == answer_text(tokens=int(SILENCES[silence].get("after", 0)))
+        assert reader.text == answer_text(tokens=int(options.get("after", 0)))
 
 
 async def go_on_slowly(client: Client) -> None:

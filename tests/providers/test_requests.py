@@ -108,18 +108,23 @@ async def test_a_server_that_wants_a_key_where_none_is_set_says_so(upstream: Ups
 
 
 QUOTE = f"your key {KEY} or {HEADER_KEY} is no good"
-LONG = "x" * 690
 QUOTING = {
     "401": http(f'{{"error": {{"message": "{QUOTE}"}}}}', status="401 No", content_type=JSON),
     "403": http(f'{{"error": {{"message": "{QUOTE}"}}}}', status="403 No", content_type=JSON),
     "429": http(f'{{"error": "{QUOTE}"}}', status="429 Slow", content_type=JSON),
     "500 as text": http(QUOTE, status="500 Oops", content_type="text/plain"),
-    "at the end of what is shown": http(f"{LONG}{QUOTE}", status="400 No"),
     "a redirect": http("", status="307 There", location=f"http://x.example/?key={KEY}"),
     "a 200": http(f'{{"error": {{"message": "{QUOTE}"}}}}', content_type=JSON),
     "an error frame": http("event: error\n" + data({"message": QUOTE})),
     "in mid-answer": http(delta(content="a") + data({"error": {"message": QUOTE}})),
     "no JSON": http(f"data: {QUOTE}\n\n"),
+}
+
+
+# Whatever is cut off what is shown, one of these cuts is in the middle of a key.
+QUOTING |= {
+    f"over and over, from {place} on": http("x" * place + f"{KEY}|" * 99, status="400 No")
+    for place in range(0, len(KEY), 4)
 }
 
 

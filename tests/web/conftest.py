@@ -36,9 +36,11 @@ def serving(data_dir: Path, **settings: Any) -> Iterator[str]:
         wait(either, PATIENCE_SECONDS, FIRST_COMPLETED)
         if running.done():
             running.result()
-        yield ready.result(0)
-        server._loop.call_soon_threadsafe(server.handle_exit, signal.SIGTERM, None)
-        running.result(PATIENCE_SECONDS)
+        try:
+            yield ready.result(0)
+        finally:
+            server._loop.call_soon_threadsafe(server.handle_exit, signal.SIGTERM, None)
+            running.result(PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="module")

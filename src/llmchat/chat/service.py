@@ -1,5 +1,6 @@
 """All that any door may call to make a model talk: send, follow, stop, regenerate, ask."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
@@ -28,7 +29,10 @@ from llmchat.store.base import (
     ReplyDraft,
     TurnDraft,
 )
-from llmchat.tokenlog.base import TokenLog
+from llmchat.tokenlog.base import Head, TokenLog
+
+_LOOK_SECONDS = 0.02
+_LOOKS_FOR_ITS_BEGIN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +141,7 @@ class ChatService:
         ShuttingDown."""
         await self._generations.check_owner(owner, id)
         self._refuse_while_draining()
-        try:
-            head = await self._log.head(id)
-        except LogGone:
-            await self._generations.get(owner, id)
-            raise
+        head = await self._head(owner, id)
         if after > head.last:
             raise BadCursor(
                 f"The log of {id} goes to {head.last}, and the cursor is {after}. "
@@ -176,6 +176,7 @@ class ChatService:
     async def wait(self, owner: OwnerId, turn: Turn) -> Message:
         """The reply, when its generation has ended. Raises ShuttingDown when that takes longer
         than this process lives."""
+        await self._head(owner, turn.generation.id)
         async for _ in self._log.read(turn.generation.id):
             pass
         message = await self._conversations.message(owner, turn.reply.id)
@@ -193,6 +194,20 @@ class ChatService:
         prompt = Prompt(name, messages, params.over(self._defaults))
         transcript = await self._runner.answer(provider, prompt, model)
         return Answer(model, transcript.answer, transcript.reasoning, _finished(transcript))
+
+    async def _head(self, owner: OwnerId, id: GenerationId) -> Head:
+        """Where its log stands. Raises LogGone.
+
+        The log begins a moment after its generation is stored. Whoever repeats a send, or has seen
+        the reply in a list, may come in between."""
+        for _ in range(_LOOKS_FOR_ITS_BEGIN):
+            try:
+                return await self._log.head(id)
+            except LogGone:
+                if not (await self._generations.get(owner, id)).status.live:
+                    raise
+            await asyncio.sleep(_LOOK_SECONDS)
+        return await self._log.head(id)
 
     async def _choices(self, conversation: Conversation, ask: Ask) -> tuple[str, Params]:
         model = ask.model or conversation.model or await self._models.default()

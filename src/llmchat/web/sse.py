@@ -138,7 +138,7 @@ def _frame(entry: Entry) -> bytes:
 def _encode(entry: Entry) -> bytes:
     first, last, event = entry.first, entry.last, entry.event
     if isinstance(event, Delta):
-        return _DELTA % (last, first, last, event.channel.encode(), orjson.dumps(event.text))
+        return _DELTA % (last, first, last, event.channel.encode(), _json(event.text))
     return b"id: %d\n%b" % (last, _event(name_of(event), _data(entry)))
 
 
@@ -148,7 +148,20 @@ _remembered_large = lru_cache(maxsize=16)(_encode)
 
 
 def _event(name: str, data: Any) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), orjson.dumps(data))
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), _json(data))
+
+
+def _json(value: Any) -> bytes:
+    """JSON without the characters at which careless clients (Python's `splitlines`, and so most of
+    its HTTP clients) break a line in two: NEL, LINE SEPARATOR, PARAGRAPH SEPARATOR."""
+    data = orjson.dumps(value)
+    if data.isascii():
+        return data
+    return (
+        data.replace(b"\xc2\x85", b"\\u0085")
+        .replace(b"\xe2\x80\xa8", b"\\u2028")
+        .replace(b"\xe2\x80\xa9", b"\\u2029")
+    )
 
 
 def _data(entry: Entry) -> dict[str, Any]:
