@@ -5,7 +5,13 @@ import sys
 from typing import Literal
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+
+def _drop_colour_message(_: object, __: str, fields: EventDict) -> EventDict:
+    """uvicorn says each sentence twice, the second time with terminal codes."""
+    fields.pop("color_message", None)
+    return fields
 
 
 def configure(level: str, format: Literal["auto", "json", "text"]) -> None:
@@ -16,6 +22,7 @@ def configure(level: str, format: Literal["auto", "json", "text"]) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
+        _drop_colour_message,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[Processor] = (
