@@ -1,6 +1,7 @@
 """Asking a provider as the product does, and checking the contract of every batch on the way."""
 
-from collections.abc import AsyncGenerator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -14,6 +15,8 @@ from tests.upstream import OptionValue, mock_model
 
 KEY = "sk-4f9a-quite-secret"
 SAID = "hello there"
+_LOOK_SECONDS = 0.01
+_LOOKS = 1000
 
 
 @dataclass(slots=True)
@@ -125,3 +128,12 @@ class Scripted:
 
     async def aclose(self) -> None:
         self.closed = True
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """What closing a socket leads to takes the event loop a few turns."""
+    for _ in range(_LOOKS):
+        if condition():
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+    raise AssertionError("it never came true")

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -14,12 +14,10 @@ from llmchat.providers.openai import OpenAIProvider
 from llmchat.providers.retrying import Retrying
 from llmchat.providers.transport import AiohttpTransport
 from llmchat.tasks import cancel
-from tests.providers.asking import ask, listen, prompt
+from tests.providers.asking import ask, eventually, listen, prompt
 from tests.upstream import Upstream, mock_model
 
 LEAVERS = 200
-LOOK_SECONDS = 0.01
-LOOKS = 1000
 ENDLESS = {
     "before the headers": mock_model(fail="no-headers"),
     "before the first token": mock_model(fail="silence-before"),
@@ -149,12 +147,3 @@ def new_tasks(before: set[asyncio.Task[Any]]) -> list[str]:
     """Not this one, which only looks, and not the mock upstream's, which are its own matter."""
     names = [task.get_name() for task in asyncio.all_tasks() - before - {asyncio.current_task()}]
     return [name for name in names if not name.startswith("mock ")]
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Closing a socket takes the event loop a few turns."""
-    for _ in range(LOOKS):
-        if condition():
-            return
-        await asyncio.sleep(LOOK_SECONDS)
-    raise AssertionError("it never came true")

@@ -1,7 +1,9 @@
 """Answers that are right or wrong down to the byte, from a socket that sends just these bytes."""
 
+from contextlib import aclosing
 from dataclasses import dataclass
 
+import httpx2
 import orjson
 import pytest
 
@@ -18,7 +20,8 @@ from llmchat.events import Finished, ToolCall, Usage
 from llmchat.mock.answer import Token, ToolCallPiece
 from llmchat.mock.answer import Usage as MockUsage
 from llmchat.mock.openai_wire import completion_json
-from tests.providers.asking import Heard, listen, openai_at, prompt
+from llmchat.providers.transport import AiohttpTransport, body_of
+from tests.providers.asking import Heard, eventually, listen, openai_at, prompt
 from tests.providers.wire import DONE, JSON, data, delta, finish, http, wire
 
 TEXT = "one two"
@@ -117,6 +120,12 @@ BROKEN = {
         "out of memory",
         "one ",
     ),
+    "an error by nothing but its name": Broken(
+        http(f"{ONE}event: error\n{data({'message': 'out of memory'})}{TWO}{finish()}"),
+        UpstreamRejected,
+        "out of memory",
+        "one ",
+    ),
     "a limit in the stream": Broken(
         http(ONE + data({"error": {"message": "slow", "type": "rate_limit_error"}})),
         UpstreamRateLimited,
@@ -198,6 +207,29 @@ async def test_an_answer_ends_although_its_connection_never_does(end: str) -> No
 
     assert heard.text == TEXT
     assert heard.finished == STOP
+
+
+async def test_what_came_before_a_break_that_is_already_known_is_not_lost() -> None:
+    """While nobody reads, aiohttp learns of the break, and would tell of nothing else."""
+    answer = CHUNKED + b"%x\r\n%b\r\nff\r\nda" % (len(ONE), ONE.encode())
+    async with wire(answer) as upstream:
+        transport = AiohttpTransport(upstream.base_url, connect_seconds=5)
+        response = await transport.handle_async_request(httpx2.Request("GET", upstream.base_url))
+        content = response.extensions["aiohttp_answer"].content
+        await eventually(lambda: content.exception() is not None)
+        came = bytearray()
+        with pytest.raises(httpx2.ReadError):
+            await read_into(came, response)
+        await response.aclose()
+        await transport.aclose()
+
+    assert came.startswith(ONE.encode())
+
+
+async def read_into(came: bytearray, response: httpx2.Response) -> None:
+    async with aclosing(body_of(response)) as pieces:
+        async for piece in pieces:
+            came += piece
 
 
 async def hear(answer: bytes) -> Heard:

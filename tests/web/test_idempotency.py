@@ -93,12 +93,10 @@ async def test_the_same_key_with_another_body_is_refused(door: Door, key: str) -
     assert await door.answers() == 2
 
 
-async def test_the_same_key_on_another_path_is_refused(
-    client: Client, door: Door, key: str
-) -> None:
-    assert (await door.call(key)).is_success
+async def test_the_same_key_in_another_conversation_is_refused(client: Client, key: str) -> None:
+    await client.send(await client.conversation(), key=key, **QUICK)
 
-    elsewhere = await client.try_send(await client.conversation(), key=key)
+    elsewhere = await client.try_send(await client.conversation(), key=key, **QUICK)
 
     assert problem_of(elsewhere, 422)["type"] == "invalid"
 
