@@ -2,19 +2,21 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
 
 import aiohttp
 import pytest
 
+from llmchat.errors import UpstreamTruncated
 from llmchat.events import Delta
+from llmchat.providers.base import ProviderEvent
 from llmchat.providers.openai import OpenAIProvider
 from llmchat.providers.retrying import Retrying
 from llmchat.providers.transport import AiohttpTransport
 from llmchat.tasks import cancel
-from tests.providers.asking import ask, eventually, listen, prompt
+from tests.providers.asking import ask, eventually, listen, openai_at, prompt
 from tests.upstream import Upstream, mock_model
 
 LEAVERS = 200
@@ -119,6 +121,22 @@ async def test_hundreds_of_live_answers_wait_for_no_connection(
     assert connections_in_use(provider) == many
     for reader in readers:
         await cancel(reader)
+
+
+async def test_closing_the_provider_ends_its_answers_as_a_broken_connection_does(
+    upstream: Upstream,
+) -> None:
+    closing = openai_at(upstream.base_url)
+    async with aclosing(closing.stream(prompt(mock_model(tokens=1_000_000)))) as batches:
+        await anext(batches)
+        await closing.aclose()
+        with pytest.raises(UpstreamTruncated, match="broke the connection"):
+            await read_on(batches)
+
+
+async def read_on(batches: AsyncGenerator[Sequence[ProviderEvent], None]) -> None:
+    async for _ in batches:
+        pass
 
 
 async def test_connections_are_kept_only_where_a_new_one_takes_a_handshake(

@@ -127,7 +127,8 @@ def _translated() -> Generator[None, None, None]:
         raise httpx2.ConnectError(str(error)) from error
     except aiohttp.ClientResponseError as error:
         raise httpx2.RemoteProtocolError(error.message) from error
-    except aiohttp.ClientError as error:
+    except (aiohttp.ClientError, RuntimeError) as error:
+        # RuntimeError is aiohttp's word for reading on a connection that we closed ourselves.
         raise httpx2.ReadError(str(error) or type(error).__name__) from error
 
 

@@ -77,7 +77,7 @@ class SqlConversationStore:
         async with self._database.write() as session:
             row = await owned(session, owner, id)
             logs = await _generation_ids(session, id)
-            await turns.forget_keys(session, logs)
+            await turns.forget_keys(session, id)
             await session.delete(row)
             return logs
 
@@ -85,7 +85,7 @@ class SqlConversationStore:
         async with self._database.write() as session:
             row = await owned(session, owner, id)
             logs = await _generation_ids(session, id)
-            await turns.forget_keys(session, logs)
+            await turns.forget_keys(session, id)
             for table in (MessageRow, GenerationRow):
                 await session.execute(delete(table).where(col(table.conversation_id) == id))
             row.leaf_id = None

@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from llmchat.domain import Generation, OnBusy, Role, Status, Turn
 from llmchat.errors import Busy, Invalid, NotFound
-from llmchat.ids import GenerationId, MessageId, OwnerId, new_id
+from llmchat.ids import MessageId, OwnerId, new_id
 from llmchat.store.base import ActiveLeaf, IdempotencyKey, ReplyDraft, TurnDraft
 from llmchat.store.branches import with_siblings
 from llmchat.store.rows import ConversationRow, GenerationRow, IdempotencyRow, MessageRow
@@ -76,9 +76,10 @@ async def live_generations(session: AsyncSession, id: str) -> Sequence[Generatio
     ).all()
 
 
-async def forget_keys(session: AsyncSession, generations: Sequence[GenerationId]) -> None:
-    """A deleted turn cannot be given again; the same key makes a new one."""
-    gone = col(IdempotencyRow.generation_id).in_(generations)
+async def forget_keys(session: AsyncSession, conversation_id: str) -> None:
+    """Deleted turns cannot be given again; the same key makes a new one."""
+    its = select(col(GenerationRow.id)).where(col(GenerationRow.conversation_id) == conversation_id)
+    gone = col(IdempotencyRow.generation_id).in_(its)
     await session.execute(delete(IdempotencyRow).where(gone))
 
 
