@@ -1,5 +1,6 @@
 """A reader of a generation's stream that believes nothing: every event is checked as it comes."""
 
+import random
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -16,6 +17,12 @@ HEADERS = {
     "x-accel-buffering": "no",
 }
 _MOST_ATTEMPTS = 1000
+
+
+def cut_point(dice: random.Random, mean_bytes: int) -> int:
+    """After how many bytes to leave: mostly early, now and then late enough for any event, however
+    much was merged into it."""
+    return 1 + int(dice.expovariate(1 / mean_bytes))
 
 
 class ContractBroken(AssertionError):

@@ -9,9 +9,9 @@ from tests.service import Service
 from tests.upstream import OptionValue, answer_text, mock_model, mock_upstream
 
 CLOCKS: dict[str, str | float] = {
-    "LLMCHAT_FIRST_TOKEN_SECONDS": 1.5,
-    "LLMCHAT_TOKEN_GAP_SECONDS": 1,
-    "LLMCHAT_GENERATION_SECONDS": 5,
+    "LLMCHAT_FIRST_TOKEN_SECONDS": 2.5,
+    "LLMCHAT_TOKEN_GAP_SECONDS": 2,
+    "LLMCHAT_GENERATION_SECONDS": 6,
 }
 FIRST_TOKEN, GAP, TOTAL = (f" {seconds} seconds" for seconds in CLOCKS.values())
 SILENCES: dict[str, tuple[str, dict[str, OptionValue]]] = {
@@ -25,7 +25,7 @@ SILENCES: dict[str, tuple[str, dict[str, OptionValue]]] = {
     "tokens for ever": (TOTAL, {"tokens": 100_000, "rate": 20}),
 }
 """What the upstream does, and which clock it is that ends it."""
-SLOW_TOKENS = 20
+SLOW_TOKENS = 30
 
 
 async def suffer(client: Client, silence: str) -> None:

@@ -95,7 +95,7 @@ async def test_a_tab_that_comes_back_in_mid_answer_has_all_of_it(
     connections = 0
     end = ended(sent.generation_id)
     while not end(watcher):
-        await watcher.watch_until(some_steps(chaos.randrange(1, 40), or_=end))
+        await watcher.watch_until(some_steps(chaos.randrange(1, 10), or_=end))
         connections += 1
     answer = watcher.answers[sent.generation_id]
     assert connections > 1

@@ -40,8 +40,7 @@ async def test_retry_after_is_honoured(client: Client, upstream: Upstream) -> No
     sent = await client.send(await client.conversation(), model=f"openai/{model}")
     await client.read(sent.generation_id)
     refused, answered = upstream.completions
-    assert refused.ended_at is not None
-    assert answered.started_at - refused.ended_at >= 1
+    assert answered.started_at - refused.started_at >= 1
 
 
 async def test_who_asks_for_too_long_a_wait_is_left_alone(

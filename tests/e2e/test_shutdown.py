@@ -18,7 +18,7 @@ from tests.upstream import Upstream, answer_text, mock_model, mock_upstream
 
 ENDLESS = f"openai/{mock_model(tokens=1_000_000, rate=100)}"
 SHORT_TOKENS = 40
-SHORT = f"openai/{mock_model(tokens=SHORT_TOKENS, rate=20)}"
+SHORT = f"openai/{mock_model(tokens=SHORT_TOKENS, rate=40)}"
 FOR_EVER_SECONDS = 600
 
 
