@@ -10,7 +10,10 @@ async def test_a_second_process_on_the_same_data_is_refused(tmp_path: Path) -> N
         conversation = await client.conversation(model="demo/echo")
         second = Service(tmp_path)
         second.launch()
-        assert await second.exit_code() != 0
+        try:
+            assert await second.exit_code() != 0
+        finally:
+            await second.kill()
         [complaint] = [line for line in second.log.splitlines() if "Another llmchat" in line]
         assert str(first.data_dir) in complaint
         assert "--data-dir" in complaint

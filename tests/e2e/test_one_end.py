@@ -60,7 +60,7 @@ async def test_a_truncated_answer_is_not_complete_and_keeps_its_text(
     reader, problem = await see_everywhere(client, conversation, sent)
     assert (reader.status, problem) == ("failed", "upstream_truncated")
     assert reader.text
-    # Of a connection that breaks, what it still carried may never arrive.
+    # Of a connection that is reset, what it still carried may never arrive.
     assert answer_text(tokens=30).startswith(reader.text)
-    assert fail != "truncate" or reader.text == answer_text(tokens=30)
+    assert fail == "reset" or reader.text == answer_text(tokens=30)
     assert len(upstream.completions) == 1
