@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable
 from types import FrameType
 
@@ -12,6 +13,7 @@ from llmchat.web.wire import BoundedHttp
 
 # The drain has already ended the streams; what is still open after it is a client that stalls.
 _CLOSE_SECONDS = 2
+_YOUNG_OBJECTS = 5000
 
 
 class Server(uvicorn.Server):
@@ -48,6 +50,7 @@ class Server(uvicorn.Server):
         traceback and an exit code."""
         async with self._app.router.lifespan_context(self._app):
             self._loop = asyncio.get_running_loop()
+            _settle_memory()
             announcing = asyncio.create_task(self._announce(on_ready), name="announce")
             await self.serve()
             announcing.cancel()
@@ -72,3 +75,11 @@ class Server(uvicorn.Server):
             await asyncio.sleep(0.01)
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+
+def _settle_memory() -> None:
+    """Spares the collector the 150,000 objects of what was imported: to walk them all would hold up
+    every stream at once, and at the usual threshold each few requests walk the youngest."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, *gc.get_threshold()[1:])

@@ -30,12 +30,12 @@ class Services:
     version: str
 
 
-async def _services(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
 
-async def _caller() -> OwnerId:
+async def caller_of(_request: Request) -> OwnerId:
     """Everybody is the one local user until there are keys."""
     return LOCAL_OWNER
 
@@ -61,6 +61,6 @@ async def _idempotency(
     return IdempotencyKey(key, hashlib.sha256(asked).hexdigest())
 
 
-Use = Annotated[Services, Depends(_services)]
-Caller = Annotated[OwnerId, Depends(_caller)]
+Use = Annotated[Services, Depends(services_of)]
+Caller = Annotated[OwnerId, Depends(caller_of)]
 Idempotency = Annotated[IdempotencyKey | None, Depends(_idempotency)]

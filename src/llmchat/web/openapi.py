@@ -1,10 +1,12 @@
 """The document at /openapi.json: what the code of the routes does not say by itself."""
 
+import copy
 import re
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from llmchat.web import examples
 
@@ -115,9 +117,19 @@ _FIRST_SENTENCE = re.compile(r"(.*?)\.(?:\s+|$)(.*)", re.DOTALL)
 class Documented(FastAPI):
     """An application whose operations are titled by the first sentence of their docstring."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._by_hand: dict[str, dict[str, Any]] = {}
+
+    def add_plain_route(self, route: Route, operation: dict[str, Any]) -> None:
+        """A GET that the framework neither reads the parameters of nor documents."""
+        self.router.routes.append(route)
+        self._by_hand[route.path] = {"get": operation}
+
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
             document = super().openapi()
+            document["paths"].update(copy.deepcopy(self._by_hand))
             # Not in the models: the framework would leave out every member that is null.
             for name, example in examples.BY_SCHEMA.items():
                 document["components"]["schemas"][name]["examples"] = [example]

@@ -3,12 +3,12 @@
 import re
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llmchat.ids import new_id
 
-_GIVEN_ID = re.compile(r"[0-9A-Za-z_.:-]{1,128}")
+_GIVEN_ID = re.compile(rb"[0-9A-Za-z_.:-]{1,128}")
 RAW_SEND = "raw_send"
 """The server's own `send`, in a scope's state."""
 _USER_DATA = ("/api/", "/v1/")
@@ -27,7 +27,7 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(Headers(scope=scope))
+        request_id = _request_id(scope)
         scope.setdefault("state", {}).update({"request_id": request_id, RAW_SEND: send})
         private = scope["path"].startswith(_USER_DATA)
 
@@ -44,6 +44,8 @@ class RequestContext:
             await self._app(scope, receive, send_with_headers)
 
 
-def _request_id(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
-    return given if _GIVEN_ID.fullmatch(given) else new_id("req")
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _GIVEN_ID.fullmatch(value):
+            return str(value, "ascii")
+    return new_id("req")

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 from sse_starlette import EventSourceResponse
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from llmchat.chat.feed import (
@@ -31,21 +32,22 @@ _DELTA = b'id: %d\nevent: delta\ndata: {"offset":[%d,%d],"channel":"%b","text":%
 _HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
 _LARGE_CHARS = 2048
 _HINT_MILLISECONDS = (500, 3000)
+# Made once: for each response the library builds these, a lock and more.
+_HEADERS = EventSourceResponse(iter(()), headers={"Cache-Control": "no-store"}).raw_headers
 
 
-class EventStream(EventSourceResponse):
+class EventStream(Response):
     """An answer that goes on. Heartbeats, and the end at a shutdown, are in the frames already, so
     one task is enough: the library's five, and its timer and middleware for each frame, would cost
     as much as all else that is done for a token."""
 
     def __init__(self, frames: AsyncGenerator[bytes, None]) -> None:
-        super().__init__(frames, ping=0, headers={"Cache-Control": "no-store"})
+        self.raw_headers = list(_HEADERS)
+        self.status_code = 200
+        self.background = None
         self._frames = frames
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] == "HEAD":
-            await super().__call__(scope, receive, send)
-            return
         send_frame = scope.get("state", {}).get(RAW_SEND, send)
         streaming = asyncio.create_task(self._stream(send, send_frame), name="event stream")
         try:
@@ -71,15 +73,13 @@ async def generation_frames(
     batches: AsyncGenerator[Sequence[Entry], None],
 ) -> AsyncGenerator[bytes, None]:
     """One generation: `id` is the offset to come back with."""
-    yield _RETRY
+    before = _RETRY
     ended = False
     async with aclosing(batches):
         async for entries in batches:
-            if not entries:
-                yield _HEARTBEAT
-                continue
-            yield b"".join([_frame(entry) for entry in entries])
-            ended = isinstance(entries[-1].event, Finished | Failed)
+            yield before + (b"".join([_frame(entry) for entry in entries]) or _HEARTBEAT)
+            before = b""
+            ended = bool(entries) and isinstance(entries[-1].event, Finished | Failed)
     if not ended:
         yield _reconnect_hint()
 
