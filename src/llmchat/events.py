@@ -140,6 +140,12 @@ def join_deltas(events: Sequence[E]) -> list[E | Delta]:
     return joined
 
 
+def since(entries: Iterable[Entry], after: int) -> Iterable[Entry]:
+    """The same entries, the first one cut where the offset `after` lies within it."""
+    for entry in entries:
+        yield entry if entry.first > after else Entry(after + 1, entry.last, entry.event)
+
+
 def merge(entries: Sequence[Entry]) -> list[Entry]:
     """Adjacent deltas of one channel as one entry that covers all their offsets."""
     merged: list[Entry] = []
