@@ -36,6 +36,11 @@ class Replays:
         # Shielded: a reader who leaves must not take the others' batch with it.
         return batch.result() if batch.done() else await asyncio.shield(batch)
 
+    def forget(self, log: Hashable) -> None:
+        """It was deleted; another log may have its name."""
+        for place in [place for place in self._batches if place[0] == log]:
+            del self._batches[place]
+
     def _forget_failure(self, place: Place, done: asyncio.Future[Sequence[Entry]]) -> None:
         if (done.cancelled() or done.exception()) and self._batches.get(place) is done:
             del self._batches[place]

@@ -35,6 +35,10 @@ class Tail:
     def takes(self, at: int) -> bool:
         return not self.sealed and self.next == at
 
+    @property
+    def followed(self) -> bool:
+        return bool(self._waiters)
+
     def reserve(self, count: int, *, terminal: bool) -> None:
         self.next += count
         self.sealed = terminal
