@@ -15,9 +15,8 @@ import os
 import random
 import signal
 import socket
-import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +25,11 @@ from typing import Self
 import httpx2
 import psutil  # type: ignore[import-untyped]
 
+from tests import process
 from tests.client import Client, connect
 
-PATIENCE_SECONDS = 60
-"""Only a test that has already failed waits this long."""
-LOOK_SECONDS = 0.02
+PATIENCE_SECONDS = process.PATIENCE_SECONDS
+LOOK_SECONDS = process.LOOK_SECONDS
 
 # The kernel gives clients their ports from 32768 on: a server that comes back finds its own free.
 _PORTS = range(20_000, 32_000)
@@ -58,8 +57,7 @@ class Service:
         self.port = free_port()
         self.settings = {name: str(value) for name, value in settings.items()}
         self._folder = folder
-        self._log_path = folder / "service.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process = process.Process(folder / "service.log")
 
     @property
     def base_url(self) -> str:
@@ -68,12 +66,12 @@ class Service:
     @property
     def log(self) -> str:
         """All that its processes have written so far, to stdout and stderr."""
-        return self._log_path.read_text() if self._log_path.exists() else ""
+        return self._process.log
 
     @property
     def footprint(self) -> Footprint:
-        process = psutil.Process(self._started().pid)
-        return Footprint(process.num_fds(), process.num_threads(), process.memory_info().rss)
+        now = psutil.Process(self._process.pid)
+        return Footprint(now.num_fds(), now.num_threads(), now.memory_info().rss)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
@@ -92,24 +90,17 @@ class Service:
 
     def launch(self) -> None:
         """Start a process and do not wait for it."""
-        assert self._process is None or self._process.poll() is not None, "it still runs"
-        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with self._log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [Path(sys.executable).with_name("llmchat"), "serve", *self._arguments()],
-                env=inherited | {"LLMCHAT_DISCOVER": "false"} | self.settings,
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        self._process.launch(
+            [Path(sys.executable).with_name("llmchat"), "serve", *self._arguments()],
+            self._folder,
+            environment(self.settings),
+        )
 
     async def ready(self) -> None:
         """Wait for /health/ready; fails at once, with the log, when the process has ended."""
         async with asyncio.timeout(PATIENCE_SECONDS), self.client() as client:
-            while not (_listens(self.port) and await _answers_ready(client)):
-                assert self._started().poll() is None, f"llmchat serve ended:\n{self.log}"
+            while not (listens(self.port) and await _answers_ready(client)):
+                assert self._process.alive, f"llmchat serve ended:\n{self.log}"
                 await asyncio.sleep(LOOK_SECONDS)
 
     def client(self) -> AbstractAsyncContextManager[Client]:
@@ -117,17 +108,23 @@ class Service:
         return connect(self.base_url)
 
     def signal(self, number: signal.Signals) -> None:
-        self._started().send_signal(number)
+        self._process.signal(number)
+
+    async def pause(self) -> None:
+        """SIGSTOP: frozen as it is, its connections open; nothing of it runs when this returns."""
+        await self._process.pause()
+
+    def resume(self) -> None:
+        """SIGCONT: it goes on as if nothing had happened."""
+        self._process.resume()
 
     async def exit_code(self) -> int:
         """Wait until the process has ended."""
-        return await asyncio.to_thread(self._started().wait, PATIENCE_SECONDS)
+        return await self._process.exit_code()
 
     async def kill(self) -> None:
         """kill -9, whatever it is doing; nothing when it has ended already."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()
-            await self.exit_code()
+        await self._process.kill()
 
     async def terminate(self) -> int:
         """SIGTERM, and the exit code."""
@@ -137,9 +134,11 @@ class Service:
     def _arguments(self) -> list[str]:
         return ["--port", str(self.port), "--data-dir", str(self.data_dir)]
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        assert self._process is not None, "it was never started"
-        return self._process
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """What a command of ours may see: these settings, and little of this machine."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return inherited | {"LLMCHAT_DISCOVER": "false"} | dict(settings)
 
 
 def free_port() -> int:
@@ -162,7 +161,7 @@ async def _answers_ready(client: Client) -> bool:
         return False
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
     """Whether somebody does: cheap to ask, so that asking does not slow the start down."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -46,6 +46,11 @@ PROGRAMS = {
         debian_package="chromium",
         by_hand="install any Chromium or Chrome",
     ),
+    "redis-server": Program(
+        names=("redis-server",),
+        debian_package="redis-server",
+        by_hand="install any Redis from 7.0 on",
+    ),
 }
 
 
