@@ -141,9 +141,12 @@ def join_deltas(events: Sequence[E]) -> list[E | Delta]:
 
 
 def since(entries: Iterable[Entry], after: int) -> Iterable[Entry]:
-    """The same entries, the first one cut where the offset `after` lies within it."""
+    """What of them is behind the offset `after`, which may lie within one that covers several."""
     for entry in entries:
-        yield entry if entry.first > after else Entry(after + 1, entry.last, entry.event)
+        if entry.first > after:
+            yield entry
+        elif entry.last > after:
+            yield Entry(after + 1, entry.last, entry.event)
 
 
 def merge(entries: Sequence[Entry]) -> list[Entry]:

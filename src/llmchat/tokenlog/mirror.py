@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from llmchat.errors import LlmchatError
-from llmchat.events import Entry, Event
+from llmchat.events import Entry, Event, is_terminal
 from llmchat.ids import GenerationId, WorkerId
 from llmchat.tokenlog.payloads import entries_of
 from llmchat.tokenlog.tail import Tail
@@ -40,6 +40,21 @@ class Mirror:
         self.writer = None
         self.chunks = []
         self.tail.roll_back()
+
+    def show(self, chunk: Chunk, events: Sequence[Event] = ()) -> None:
+        """Show what is stored: as it is when it comes next, else its readers read the store."""
+        tail = self.tail
+        if chunk.last <= tail.last:
+            return
+        if not events:
+            events = [entry.event for entry in entries_of(chunk.first, chunk.last, chunk.payload)]
+        ends = is_terminal(events[-1])
+        if chunk.first != tail.last + 1 or chunk.last - chunk.first >= len(events):
+            tail.move(chunk.last, ended=ends)
+            return
+        if self.writer is None:
+            tail.reserve(len(events), terminal=ends)
+        tail.publish(events)
 
     def kept(self, after: int, most_chars: int | None) -> list[Entry]:
         """Of the chunks: from the one that has the offset behind `after` in it."""

@@ -14,17 +14,17 @@ from llmchat.ids import GenerationId, WorkerId, new_id
 from llmchat.tasks import TaskSet, cancel
 from llmchat.tokenlog.base import BATCH_CHARS, NOBODY, Head
 from llmchat.tokenlog.mirror import Chunk, Mirror, Write, decoded
-from llmchat.tokenlog.payloads import encode, entries_of
+from llmchat.tokenlog.payloads import encode
 from llmchat.tokenlog.redis_client import DELETE, FENCE, WATCH, Listener, RedisClient
+from llmchat.tokenlog.redis_reader import read_chunks
 from llmchat.tokenlog.redis_scripts import ENDED, channel_of, keys_of
 from llmchat.tokenlog.redis_writer import RedisWriter
 from llmchat.tokenlog.replays import Replays, replay_end
-from llmchat.tokenlog.tail import Readable, Tail, follow
+from llmchat.tokenlog.tail import Readable, Tail, batch, follow
 
 _log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 2.0
-_PAGE = 512
 # How long the first event of a log may take, for which a send waits, and any other.
 _BEGIN_SECONDS = 1.0
 _PATIENCE_SECONDS = 30.0
@@ -96,7 +96,7 @@ class RedisTokenLog:
         mirror = self._mirrors.setdefault(log, Mirror(log, self._new_tail()))
         mirror.writer = writer
         mirror.tail.move(head.last, ended=head.ended)
-        mirror.chunks = await self._chunks(log, 0, head.last, None)
+        mirror.chunks = await read_chunks(self._client, log, 0, head.last)
         if head.ended:
             self._mirrors.pop(log, None)
         return head
@@ -175,7 +175,7 @@ class RedisTokenLog:
         except LogGone:
             raise OffsetConflict(f"There is no log of {log} to go on with.") from None
         if mirror.writer is None and not mirror.tail.ended:
-            chunks = await self._chunks(log, 0, mirror.tail.last, None)
+            chunks = await read_chunks(self._client, log, 0, mirror.tail.last)
             if mirror.writer is None:
                 # Whether it is this writer's, Redis knows: an append says so.
                 mirror.writer, mirror.chunks = writer, chunks
@@ -254,25 +254,15 @@ class RedisTokenLog:
             self._mirrors.pop(mirror.name, None)
 
     def _show(self, mirror: Mirror, chunk: Chunk, events: Sequence[Event] = ()) -> None:
-        tail = mirror.tail
-        if chunk.last <= tail.last:
-            return
-        if not events:
-            events = [entry.event for entry in entries_of(chunk.first, chunk.last, chunk.payload)]
-        if chunk.first == tail.last + 1 and chunk.last - chunk.first < len(events):
-            if mirror.writer is None:
-                tail.reserve(len(events), terminal=is_terminal(events[-1]))
-            tail.publish(events)
-        else:
-            tail.move(chunk.last, ended=is_terminal(events[-1]))
-        if tail.ended:
+        mirror.show(chunk, events)
+        if mirror.tail.ended:
             self._mirrors.pop(mirror.name, None)
 
     async def _batch(self, mirror: Mirror, after: int) -> Sequence[Entry]:
         upto = replay_end(mirror.tail, after)
 
         async def read() -> Sequence[Entry]:
-            return merge(await self._entries(mirror, after, upto, BATCH_CHARS))
+            return batch(await self._entries(mirror, after, upto, BATCH_CHARS))
 
         return await self._replays.get((mirror.name, after, upto), read)
 
@@ -281,42 +271,13 @@ class RedisTokenLog:
     ) -> list[Entry]:
         if mirror.chunks:
             return list(since(mirror.kept(after, most_chars), after))
-        while not (chunks := await self._chunks(mirror.name, after, upto, most_chars)):
+        while not (chunks := await read_chunks(self._client, mirror.name, after, upto, most_chars)):
             if after >= upto:
                 break
             if mirror.tail.ended or mirror.tail.gone or mirror.name not in self._mirrors:
                 raise _gone(mirror.name)
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         return list(since(decoded(chunks, None), after))
-
-    async def _chunks(
-        self, log: GenerationId, after: int, upto: int, most_chars: int | None
-    ) -> list[Chunk]:
-        chunks: list[Chunk] = []
-        chars = 0
-        while after < upto and (most_chars is None or chars < most_chars):
-            page = await self._page(log, after, upto)
-            for chunk in page:
-                chunks.append(chunk)
-                chars += len(chunk.payload)
-                if most_chars is not None and chars >= most_chars:
-                    break
-            if not page:
-                break
-            after = chunks[-1].last
-        return chunks
-
-    async def _page(self, log: GenerationId, after: int, upto: int) -> list[Chunk]:
-        redis, stream = self._client.redis, keys_of(log)[0]
-        rows: Any = await self._client.ask(
-            lambda: redis.xrange(stream, min=f"{after + 1}-0", count=_PAGE)
-        )
-        found = [
-            Chunk(int(first), int(id_.split(b"-")[0]), payload)
-            for id_, fields in rows
-            for first, payload in fields.items()
-        ]
-        return [chunk for chunk in found if chunk.first <= upto]
 
     async def _delete(self, logs: Sequence[GenerationId]) -> int:
         for log in logs:
