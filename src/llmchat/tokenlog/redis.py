@@ -119,7 +119,7 @@ class RedisTokenLog:
 
     async def expire(self, *, ended_before: float) -> int:
         redis = self._client.redis
-        old: Any = await self._client.ask(
+        old: Any = await self._client.again(
             lambda: redis.zrangebyscore(ENDED, "-inf", f"({ended_before!r}")
         )
         return await self._delete([GenerationId(name.decode()) for name in old])
@@ -271,13 +271,26 @@ class RedisTokenLog:
     ) -> list[Entry]:
         if mirror.chunks:
             return list(since(mirror.kept(after, most_chars), after))
-        while not (chunks := await read_chunks(self._client, mirror.name, after, upto, most_chars)):
+        while not (chunks := await self._chunks(mirror, after, upto, most_chars)):
             if after >= upto:
                 break
-            if mirror.tail.ended or mirror.tail.gone or mirror.name not in self._mirrors:
-                raise _gone(mirror.name)
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         return list(since(decoded(chunks, None), after))
+
+    async def _chunks(
+        self, mirror: Mirror, after: int, upto: int, most_chars: int | None
+    ) -> Sequence[Chunk]:
+        """Empty when Redis does not have them, or does not answer, right now."""
+        try:
+            chunks = await read_chunks(self._client, mirror.name, after, upto, most_chars)
+        except StorageUnavailable:
+            if self._released or not mirror.tail.followed:
+                raise
+            return ()
+        over = mirror.tail.ended or mirror.tail.gone or mirror.name not in self._mirrors
+        if not chunks and over and after < upto:
+            raise _gone(mirror.name)
+        return chunks
 
     async def _delete(self, logs: Sequence[GenerationId]) -> int:
         for log in logs:

@@ -9,6 +9,7 @@ import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import NoScriptError, RedisError
 
 from llmchat.errors import StorageUnavailable
@@ -71,9 +72,20 @@ class RedisClient:
         except FAULTS as error:
             raise unavailable(error) from error
 
+    async def again(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Like `ask`, for what may be asked twice: of a Redis that was restarted, every connection
+        in the pool is dead, and the first to use one hears of it."""
+        try:
+            return await self.ask(work)
+        except StorageUnavailable as error:
+            if not isinstance(error.__cause__, NoConnection):
+                raise
+            await self._pool.disconnect(inuse_connections=False)
+            return await self.ask(work)
+
     async def run(self, script: Script, keys: Sequence[str], *arguments: object) -> Any:
-        """What one script answers."""
-        (result,) = await self.run_all(script, [(keys, arguments)])
+        """What one script answers, which may be asked twice."""
+        (result,) = await self.again(lambda: self._run_all(script, [(keys, arguments)]))
         if isinstance(result, Exception):
             raise unavailable(result) from result
         return result
