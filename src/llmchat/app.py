@@ -35,6 +35,7 @@ from llmchat.store import migrations
 from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.database import Database
 from llmchat.store.generations import SqlGenerationStore
+from llmchat.store.sqlite import SqliteDatabase
 from llmchat.tokenlog.memory import MemoryTokenLog
 from llmchat.tokenlog.sqlite import SqliteTokenLog
 from llmchat.web import api
@@ -190,7 +191,7 @@ def database_path(settings: Settings) -> Path:
 async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
     path = database_path(settings)
     await asyncio.to_thread(migrations.upgrade, migrations.sqlite_url(path))
-    return await stack.enter_async_context(aclosing(Database(path)))
+    return await stack.enter_async_context(aclosing(SqliteDatabase(path)))
 
 
 def _clocks(settings: Settings) -> Clocks:

@@ -107,7 +107,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """The work that writes one assistant message. `attempt` counts from 1."""
+    """The work that writes one assistant message. `attempt` counts from 1; the current one began at
+    the offset `attempt_began_at` of the log."""
 
     id: GenerationId
     conversation_id: ConversationId
@@ -124,6 +125,7 @@ class Generation:
     started_at: datetime | None
     first_token_at: datetime | None
     ended_at: datetime | None
+    attempt_began_at: int = 1
 
 
 @dataclass(frozen=True, slots=True)
