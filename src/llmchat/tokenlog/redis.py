@@ -11,13 +11,13 @@ import structlog
 from llmchat.errors import LogGone, OffsetConflict, StorageUnavailable
 from llmchat.events import Entry, Event, Reset, Started, is_terminal, merge, since
 from llmchat.ids import GenerationId, WorkerId, new_id
+from llmchat.redis import Listener, RedisClient
 from llmchat.tasks import TaskSet, cancel
 from llmchat.tokenlog.base import BATCH_CHARS, NOBODY, Head
 from llmchat.tokenlog.mirror import Chunk, Mirror, Write, decoded
 from llmchat.tokenlog.payloads import encode
-from llmchat.tokenlog.redis_client import DELETE, FENCE, WATCH, Listener, RedisClient
 from llmchat.tokenlog.redis_reader import read_chunks
-from llmchat.tokenlog.redis_scripts import ENDED, channel_of, keys_of
+from llmchat.tokenlog.redis_scripts import DELETE, ENDED, FENCE, WATCH, channel_of, keys_of
 from llmchat.tokenlog.redis_writer import RedisWriter
 from llmchat.tokenlog.replays import Replays, replay_end
 from llmchat.tokenlog.tail import Readable, Tail, batch, follow

@@ -14,7 +14,6 @@ from redis.exceptions import NoScriptError, RedisError
 
 from llmchat.errors import StorageUnavailable
 from llmchat.tasks import TaskSet
-from llmchat.tokenlog import redis_scripts as scripts
 
 T = TypeVar("T")
 
@@ -183,7 +182,3 @@ class Listener:
 def unavailable(error: Exception) -> StorageUnavailable:
     reason = str(error) or type(error).__name__
     return StorageUnavailable(f"Redis could not be used: {reason}.", retry_after_seconds=5)
-
-
-APPEND, FENCE = Script(scripts.APPEND), Script(scripts.FENCE)
-WATCH, DELETE = Script(scripts.WATCH), Script(scripts.DELETE)
