@@ -11,7 +11,7 @@ from sqlmodel import col
 from llmchat.domain import Generation, Status
 from llmchat.errors import NotFound
 from llmchat.ids import ConversationId, GenerationId, OwnerId, WorkerId
-from llmchat.store.base import Checkpoint, Lease, Settlement, Unfinished
+from llmchat.store.base import RELEASED, Checkpoint, Lease, Settlement, Unfinished
 from llmchat.store.database import Database
 from llmchat.store.rows import (
     CheckpointRow,
@@ -141,6 +141,18 @@ class SqlGenerationStore:
             row = await session.get(CheckpointRow, id)
         return None if row is None else row.to_domain()
 
+    async def release(self, worker: WorkerId, id: GenerationId) -> None:
+        its = (col(GenerationRow.id) == id) & (col(GenerationRow.worker) == worker)
+        live = col(GenerationRow.status) == Status.STREAMING
+        freed: Update = update(GenerationRow).where(its & live).values(worker=RELEASED)
+        async with self._database.write() as session:
+            await session.execute(freed)
+
+    async def seen(self, id: GenerationId) -> Unfinished | None:
+        async with self._database.read() as session:
+            row = await _row(session, id)
+        return None if row is None or row.closed else _unfinished(row)
+
     async def unfinished(self) -> Sequence[Unfinished]:
         rows = (
             select(GenerationRow)
@@ -148,13 +160,7 @@ class SqlGenerationStore:
             .order_by(col(GenerationRow.seq))
         )
         async with self._database.read() as session:
-            found = (await session.scalars(rows)).all()
-        return [
-            Unfinished(
-                GenerationId(row.id), WorkerId(row.worker) if row.worker else None, row.beats
-            )
-            for row in found
-        ]
+            return [_unfinished(row) for row in await session.scalars(rows)]
 
     async def next_queued(self, conversation: ConversationId) -> GenerationId | None:
         async with self._database.read() as session:
@@ -244,6 +250,11 @@ def _final_message(row: GenerationRow, end: Settlement) -> Update:
             error=problem_json(end.error),
         )
     )
+
+
+def _unfinished(row: GenerationRow) -> Unfinished:
+    worker = WorkerId(row.worker) if row.worker else None
+    return Unfinished(GenerationId(row.id), worker, row.beats)
 
 
 def _lease(stop_requested: bool | None) -> Lease:

@@ -11,7 +11,7 @@ import structlog
 from llmchat.errors import LogGone, OffsetConflict, StorageUnavailable
 from llmchat.events import Entry, Event, Reset, Started, is_terminal, merge, since
 from llmchat.ids import GenerationId, WorkerId, new_id
-from llmchat.redis import Listener, RedisClient
+from llmchat.redis import Listener, RedisClient, broken_promises
 from llmchat.tasks import TaskSet, cancel
 from llmchat.tokenlog.base import BATCH_CHARS, NOBODY, Head
 from llmchat.tokenlog.mirror import Chunk, Mirror, Write, decoded
@@ -129,6 +129,10 @@ class RedisTokenLog:
         for mirror in self._mirrors.values():
             mirror.tail.released = True
             mirror.tail.wake()
+
+    async def warnings(self) -> Sequence[str]:
+        """Which promises this Redis, as it is configured, does not keep."""
+        return await broken_promises(self._client)
 
     async def look(self) -> None:
         """Ask Redis where all logs stand that are of interest here, and tell it so again."""
