@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from llmchat.errors import StorageUnavailable
 
 _RETRY_AFTER_SECONDS = 5
+UNHURRIED = 10
+"""How many times longer a search may take than anything else."""
 
 
 class Database(ABC):
@@ -45,7 +47,7 @@ class Database(ABC):
         through all messages does."""
         patience = self._patience_seconds
         if patience is not None and unhurried:
-            patience *= 10
+            patience *= UNHURRIED
         async with self._given(patience), AsyncSession(self._readers) as session:
             yield session
 
