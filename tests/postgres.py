@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -52,7 +53,10 @@ class Postgres:
     @property
     def _user(self) -> str | None:
         """Whom it runs as: it refuses to be root."""
-        return "postgres" if os.geteuid() == 0 else None
+        if os.geteuid() != 0:
+            return None
+        known = {entry.pw_name for entry in pwd.getpwall()}
+        return "postgres" if "postgres" in known else "nobody"
 
     @property
     def log(self) -> Path:

@@ -24,6 +24,7 @@ from tests.service import PATIENCE_SECONDS
 DAY_SECONDS = 24 * 3600
 ROUNDS = 10
 SENDS = 20
+HURRY_SECONDS = 3
 Pair = tuple[Stores, Stores]
 INSERT = """
 INSERT INTO conversation (id, owner, archived, created_at, updated_at)
@@ -55,7 +56,7 @@ def server() -> Generator[Postgres, None, None]:
 async def hurried(server: Postgres) -> AsyncGenerator[Stores, None]:
     """Stores over a server that the test may ill-treat; they soon give up."""
     with server.migrated_database() as url:
-        async with aclosing(PostgresDatabase(url, patience_seconds=1)) as database:
+        async with aclosing(PostgresDatabase(url, patience_seconds=HURRY_SECONDS)) as database:
             yield stores_in(database)
         if server.process is None:
             server.start()
@@ -376,7 +377,7 @@ class TestTrouble:
 
     async def test_whoever_leaves_a_server_that_hangs_does_not_wait(self, server: Postgres) -> None:
         with server.migrated_database() as url:
-            database = PostgresDatabase(url, patience_seconds=1)
+            database = PostgresDatabase(url, patience_seconds=HURRY_SECONDS)
             await database.ping()
             async with asyncio.timeout(PATIENCE_SECONDS):
                 with server.frozen():

@@ -59,7 +59,7 @@ class Database(ABC):
     async def aclose(self) -> None: ...
 
     def _lost(self) -> None:  # noqa: B027
-        """Something broke that may have broken every other connection, too."""
+        """A connection broke, or nobody answered: the others may be no better."""
 
     @asynccontextmanager
     async def _given(self, seconds: float | None) -> AsyncGenerator[None, None]:
@@ -71,7 +71,8 @@ class Database(ABC):
             raise
         # TimeoutError is an OSError; drivers raise both unwrapped while they connect.
         except (DBAPIError, DisconnectionError, PoolTimeoutError, OSError) as error:
-            self._lost()
+            if not isinstance(error, DBAPIError) or error.connection_invalidated:
+                self._lost()
             late = with_limit.expired()
             reason = f"it took longer than {seconds} s" if late else said_by(error)
             raise unavailable(self.name, reason) from error
