@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Update, delete, false, select, update
@@ -129,7 +130,7 @@ class SqlGenerationStore:
 
     async def checkpoint(self, worker: WorkerId, checkpoints: Sequence[Checkpoint]) -> None:
         newest: dict[str, Checkpoint] = {}
-        for each in sorted(checkpoints, key=lambda each: each.last):
+        for each in sorted(checkpoints, key=attrgetter("last")):
             newest[each.id] = each
         async with self._database.write() as session:
             mine = await _locked_of(session, worker, list(newest), only_live=True)
