@@ -15,7 +15,7 @@ from tests.cluster import Cluster
 from tests.e2e.conftest import upstream_settings
 from tests.e2e.watcher import Watcher
 from tests.reader import Reader
-from tests.upstream import Upstream, answer_text, mock_model, mock_upstream
+from tests.upstream import Upstream, answer_text, mock_model
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -26,24 +26,18 @@ FOR_EVER_SECONDS = 3600
 SENDERS = 10
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def shared_upstream() -> AsyncIterator[Upstream]:
-    async with mock_upstream() as running:
-        yield running
-
-
 @pytest.fixture
-def upstream(shared_upstream: Upstream) -> Upstream:
-    """The shared one, with nothing in its ledger."""
-    shared_upstream.ledger.records.clear()
-    return shared_upstream
+def upstream(lasting_upstream: Upstream) -> Upstream:
+    """The lasting one, with nothing in its ledger."""
+    lasting_upstream.ledger.records.clear()
+    return lasting_upstream
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def shared_cluster(
-    tmp_path_factory: pytest.TempPathFactory, shared_upstream: Upstream
+    tmp_path_factory: pytest.TempPathFactory, lasting_upstream: Upstream
 ) -> AsyncIterator[Cluster]:
-    settings = upstream_settings(shared_upstream) | {"LLMCHAT_LEASE_SECONDS": LEASE_SECONDS}
+    settings = upstream_settings(lasting_upstream) | {"LLMCHAT_LEASE_SECONDS": LEASE_SECONDS}
     cluster = Cluster(tmp_path_factory.mktemp("cluster"), settings, processes=3)
     async with cluster.running():
         yield cluster
