@@ -49,6 +49,8 @@ def serve(
             "out (a container's published port, a proxy that authenticates), set "
             "LLMCHAT_ALLOW_OPEN=true."
         )
+    if settings.half_shared:
+        _fail(settings.half_shared)
     # These load the whole service, which `--help` need not wait for.
     from llmchat import logs
     from llmchat.app import create_app

@@ -36,8 +36,8 @@ class Engines:
 
 
 async def open_engines(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Engines:
-    """What the settings ask for; the stack closes it."""
-    if settings.redis_url is None:
+    """What the settings ask for; the stack closes it. Raises StorageUnavailable."""
+    if settings.redis_url is None or not settings.is_shared:
         return await _embedded(settings, clock, stack)
     return await _shared(settings, settings.redis_url, clock, stack)
 

@@ -3,9 +3,9 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -153,22 +153,22 @@ class Settings(BaseSettings):
     @property
     def is_shared(self) -> bool:
         """Whether other processes work on the same data: then it is in Postgres and Redis."""
-        return self.redis_url is not None
+        return (self.database_url or "").startswith("postgres")
 
-    @model_validator(mode="after")
-    def _both_or_none(self) -> Self:
-        postgres = (self.database_url or "").startswith("postgres")
-        if postgres and self.redis_url is None:
-            raise ValueError(
+    @property
+    def half_shared(self) -> str | None:
+        """What is missing when only one of Postgres and Redis is there, and nothing can serve."""
+        if self.is_shared and self.redis_url is None:
+            return (
                 "DATABASE_URL names a Postgres, which several processes may use, and they need "
-                "Redis as well: set REDIS_URL, or unset DATABASE_URL for one embedded process"
+                "Redis as well: set REDIS_URL, or unset DATABASE_URL for one embedded process."
             )
-        if self.redis_url is not None and not postgres:
-            raise ValueError(
+        if self.redis_url is not None and not self.is_shared:
+            return (
                 "REDIS_URL is set, and several processes need one database as well: set "
-                "DATABASE_URL to a Postgres, or unset REDIS_URL for one embedded process"
+                "DATABASE_URL to a Postgres, or unset REDIS_URL for one embedded process."
             )
-        return self
+        return None
 
     @classmethod
     def settings_customise_sources(

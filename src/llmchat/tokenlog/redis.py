@@ -89,6 +89,8 @@ class RedisTokenLog:
         await self._append(log, events, Chunk(1, upto, encode(events)), writer)
 
     async def fence(self, log: GenerationId, writer: WorkerId) -> Head:
+        if (mirror := self._mirrors.get(log)) is not None:
+            await mirror.tail.settled()
         found = await self._client.run(FENCE, keys_of(log), writer)
         if found is None:
             raise _gone(log)
