@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from llmchat.domain import Status, Turn
 from llmchat.ids import GenerationId
-from llmchat.store.base import Checkpoint
+from llmchat.store.base import Checkpoint, IdempotencyKey
 from tests.contract.stores import ME, OTHER_WORKER, TEXTS, WORKER, Stores, ending
 
 NOBODYS = GenerationId("gen_none")
@@ -121,8 +121,12 @@ class TestNextAttempt:
         assert claimed is not None
         assert claimed.status is Status.STREAMING
 
-    async def test_everybody_sees_it(self, stores: Stores) -> None:
-        turn = await streaming(stores)
+    async def test_everybody_sees_it_but_a_replay(self, stores: Stores) -> None:
+        conversation = await stores.conversation()
+        key = IdempotencyKey("key", "the same request")
+        turn = await stores.ask(conversation, worker=WORKER, idempotency=key)
         await stores.generations.next_attempt(turn.generation.id, WORKER, began_at=9)
         live = await stores.conversations.live(ME, turn.message.conversation_id)
         assert [found.attempt_began_at for found in live] == [9]
+        replay = await stores.ask(conversation, idempotency=key)
+        assert replay.generation == turn.generation

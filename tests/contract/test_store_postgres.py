@@ -1,70 +1,37 @@
-"""What only Postgres can show: two processes at once, and a server that stops, dies or hangs."""
+"""Two processes over one Postgres: what they do at once, they do one after the other."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event
 
 from llmchat.domain import OnBusy, Turn
-from llmchat.errors import Busy, NotFound, StorageUnavailable
+from llmchat.errors import Busy, NotFound
 from llmchat.ids import ConversationId, MessageId, WorkerId
 from llmchat.store.base import Checkpoint, ConversationDraft, IdempotencyKey
-from llmchat.store.conversations import SqlConversationStore
-from llmchat.store.database import Database
 from llmchat.store.postgres import PostgresDatabase
 from tests import postgres
+from tests.contract.sessions import database_of, until_waiting
 from tests.contract.stores import ME, OTHER_WORKER, WORKER, Stores, ending, stores_in
-from tests.postgres import PASSWORD, Postgres
 from tests.service import PATIENCE_SECONDS
 
 DAY_SECONDS = 24 * 3600
 ROUNDS = 10
 SENDS = 20
-HURRY_SECONDS = 3
 Pair = tuple[Stores, Stores]
-INSERT = """
-INSERT INTO conversation (id, owner, archived, created_at, updated_at)
-VALUES ('conv_dirty', 'local', false, now(), now())
-"""
 
 
 @pytest.fixture
-def url() -> Generator[str, None, None]:
-    with postgres.shared().migrated_database() as url:
-        yield url
-
-
-@pytest.fixture
-async def pair(url: str) -> AsyncGenerator[Pair, None]:
+async def pair(postgres_url: str) -> AsyncGenerator[Pair, None]:
     """Two processes, as far as Postgres can tell."""
-    first, second = [PostgresDatabase(url, patience_seconds=PATIENCE_SECONDS) for _ in "ab"]
+    first, second = [
+        PostgresDatabase(postgres_url, patience_seconds=PATIENCE_SECONDS) for _ in "ab"
+    ]
     async with aclosing(first), aclosing(second):
         yield stores_in(first), stores_in(second)
-
-
-@pytest.fixture
-def server() -> Generator[Postgres, None, None]:
-    with postgres.private() as server:
-        yield server
-
-
-@pytest.fixture
-async def hurried(server: Postgres) -> AsyncGenerator[Stores, None]:
-    """Stores over a server that the test may ill-treat; they soon give up."""
-    with server.migrated_database() as url:
-        async with aclosing(PostgresDatabase(url, patience_seconds=HURRY_SECONDS)) as database:
-            yield stores_in(database)
-        if server.process is None:
-            server.start()
-
-
-def database_of(stores: Stores) -> Database:
-    assert isinstance(stores.conversations, SqlConversationStore)
-    return stores.conversations._database
 
 
 class TestTwoProcesses:
@@ -244,6 +211,26 @@ class TestOneOwner:
             )
             assert await pair[0].generations.unfinished() == []
 
+    async def test_an_end_waits_for_whoever_has_seen_it_live(
+        self, pair: Pair, postgres_url: str
+    ) -> None:
+        conversation = await pair[0].conversation()
+        turn = await pair[0].ask(conversation, worker=WORKER)
+        ends: list[asyncio.Task[str | None]] = []
+
+        async def end_meanwhile(_: Any) -> None:
+            ends.append(asyncio.create_task(settled_and_next(pair[0], turn, conversation.id)))
+            await until_waiting(postgres_url, "transactionid", ends[0])
+
+        def see(connection: Any, cursor: Any, sql: str, *rest: Any) -> None:
+            if "generation.status IN" in sql and not ends:
+                connection.connection.dbapi_connection.run_async(end_meanwhile)
+
+        event.listen(database_of(pair[1])._writer.sync_engine, "after_cursor_execute", see)
+        joined = await pair[1].ask(conversation, on_busy=OnBusy.QUEUE, worker=WORKER)
+        assert [found.id for found in joined.earlier] == [turn.generation.id]
+        assert await ends[0] == joined.generation.id
+
 
 async def settled_and_next(stores: Stores, turn: Turn, id: ConversationId) -> str | None:
     await stores.generations.claim(turn.generation.id, WORKER)
@@ -254,13 +241,13 @@ async def settled_and_next(stores: Stores, turn: Turn, id: ConversationId) -> st
 class TestReading:
     @pytest.mark.parametrize("statement", range(1, 5))
     async def test_what_is_deleted_meanwhile_is_read_whole_or_not_at_all(
-        self, pair: Pair, url: str, statement: int
+        self, pair: Pair, postgres_url: str, statement: int
     ) -> None:
         conversation = await pair[0].conversation()
         for _ in range(2):
             await pair[0].talk(conversation)
         whole = await pair[0].messages(conversation.id)
-        name = url.rpartition("/")[2]
+        name = postgres_url.rpartition("/")[2]
         seen: list[str] = []
 
         def clear_after(_: Any, cursor: Any, sql: str, *rest: Any) -> None:
@@ -290,111 +277,3 @@ class TestReading:
             await stores.conversations.find(ME, "\x00")
         page = await stores.conversations.list(ME, limit=1, cursor=None, query="\x00")
         assert [found.id for found in page.items] == [conversation.id]
-
-
-async def test_a_cancelled_task_leaves_nothing_to_the_next_one(url: str) -> None:
-    async with aclosing(PostgresDatabase(url, pool_size=1, patience_seconds=60)) as database:
-        stores = stores_in(database)
-        for _ in range(3):
-            task = asyncio.create_task(write_and_hang(database))
-            await sleeping(url)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            page = await stores.conversations.list(ME, limit=9, cursor=None, query=None)
-            assert page.items == []
-        await stores.ask(await stores.conversation())
-
-
-async def write_and_hang(database: Database) -> None:
-    async with database.write() as session:
-        await session.execute(text(INSERT))
-        await session.execute(text("SELECT pg_sleep(600)"))
-
-
-async def sleeping(url: str) -> None:
-    """Until a session of this database sleeps."""
-    name = url.rpartition("/")[2]
-    query = (
-        f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND wait_event = 'PgSleep'"
-    )
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while await asyncio.to_thread(postgres.shared().execute, query) == "0":
-            pass
-
-
-class TestTrouble:
-    @pytest.mark.parametrize("how", ["stop", "immediate", "kill"])
-    async def test_a_server_that_stopped_is_unavailable_until_it_is_back(
-        self, server: Postgres, hurried: Stores, how: str
-    ) -> None:
-        conversation = await hurried.conversation()
-        before = await hurried.talk(conversation)
-        ways: dict[str, Callable[[], None]] = {
-            "stop": server.stop,
-            "immediate": partial(server.stop, "immediate"),
-            "kill": server.kill,
-        }
-        await asyncio.to_thread(ways[how])
-        for _ in range(2):
-            for call in (
-                hurried.ask(conversation),
-                hurried.messages(conversation.id),
-                database_of(hurried).ping(),
-            ):
-                with pytest.raises(StorageUnavailable) as caught:
-                    await call
-                assert PASSWORD not in caught.value.detail
-        await asyncio.to_thread(server.start)
-
-        await database_of(hurried).ping()
-        turn = await hurried.ask(conversation)
-        assert turn.message.parent_id == before.reply.id
-
-    async def test_a_restart_that_nobody_saw_troubles_nobody(
-        self, server: Postgres, hurried: Stores
-    ) -> None:
-        conversation = await hurried.conversation()
-        # So that more than one connection is left behind.
-        await asyncio.gather(*(hurried.messages(conversation.id) for _ in range(8)))
-        await asyncio.to_thread(server.restart, "immediate")
-        await asyncio.gather(*(hurried.messages(conversation.id) for _ in range(8)))
-        await hurried.ask(conversation)
-
-    async def test_a_server_that_hangs_is_given_up(self, server: Postgres, hurried: Stores) -> None:
-        conversation = await hurried.conversation()
-        await asyncio.gather(*(hurried.messages(conversation.id) for _ in range(8)))
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            with server.frozen():
-                refused = await asyncio.gather(
-                    *(hurried.ask(conversation) for _ in range(30)),
-                    database_of(hurried).ping(),
-                    return_exceptions=True,
-                )
-                assert {type(error) for error in refused} == {StorageUnavailable}
-        assert await hurried.messages(conversation.id) == []
-        await hurried.ask(conversation)
-
-    async def test_whoever_leaves_a_server_that_hangs_does_not_wait(self, server: Postgres) -> None:
-        with server.migrated_database() as url:
-            database = PostgresDatabase(url, patience_seconds=HURRY_SECONDS)
-            await database.ping()
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                with server.frozen():
-                    with pytest.raises(StorageUnavailable):
-                        await database.ping()
-                    await database.aclose()
-            assert asyncio.all_tasks() == {asyncio.current_task()}
-
-    async def test_a_server_that_is_not_there_is_unavailable(self) -> None:
-        url = f"postgres://me:{PASSWORD}@127.0.0.1:1/nothing?sslmode=prefer&connect_timeout=3"
-        async with aclosing(PostgresDatabase(url)) as database:
-            with pytest.raises(StorageUnavailable, match=r"nothing on 127\.0\.0\.1:1 ") as caught:
-                await database.ping()
-            assert PASSWORD not in caught.value.detail
-            assert caught.value.retry_after_seconds is not None
-
-    async def test_a_database_that_is_not_there_is_unavailable(self) -> None:
-        async with aclosing(PostgresDatabase(postgres.shared().url("nothing"))) as database:
-            with pytest.raises(StorageUnavailable, match="does not exist"):
-                await database.ping()
