@@ -36,8 +36,7 @@ class Cluster:
         processes: int = 2,
         proxied: bool = False,
     ) -> None:
-        # Not a fast one: what it acknowledged it has to have when it is killed.
-        self.postgres = Postgres(fast=False)
+        self.postgres = Postgres()
         self.redis = RedisServer(folder / "redis")
         self.postgres_proxy = FaultProxy(self.postgres.port)
         self.redis_proxy = FaultProxy(self.redis.port)
