@@ -1,14 +1,19 @@
 """How alembic finds the database and the tables."""
 
+import asyncio
 from typing import Any
 
 from alembic import context
-from sqlalchemy import create_engine, event, pool
+from sqlalchemy import Connection, create_engine, event, pool, text
 from sqlmodel import SQLModel
 
-from llmchat.store import rows
+from llmchat.store import postgres, rows
 
-url = context.config.get_main_option("sqlalchemy.url")
+CONNECT_SECONDS = 10
+# Any number that nobody else in this database takes for a lock of theirs.
+UPGRADE_LOCK = 0x6C6C6D63686174
+
+url = str(context.config.get_main_option("sqlalchemy.url"))
 target = SQLModel.metadata
 assert rows.ConversationRow.metadata is target
 
@@ -23,21 +28,35 @@ def begin(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def migrate() -> None:
-    engine = create_engine(str(url), poolclass=pool.NullPool)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", leave_transactions_alone)
-        event.listen(engine, "begin", begin)
+def migrate(connection: Connection) -> None:
+    # SQLite changes few things in place: batches copy the table instead.
+    context.configure(
+        connection=connection,
+        target_metadata=target,
+        render_as_batch=True,
+        transactional_ddl=True,
+    )
+    with context.begin_transaction():
+        if connection.dialect.name == "postgresql":
+            # Two processes that start at once would both create what is missing.
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+        context.run_migrations()
+
+
+def migrate_sqlite() -> None:
+    engine = create_engine(url, poolclass=pool.NullPool)
+    event.listen(engine, "connect", leave_transactions_alone)
+    event.listen(engine, "begin", begin)
     with engine.connect() as connection:
-        # SQLite changes few things in place: batches copy the table instead.
-        context.configure(
-            connection=connection,
-            target_metadata=target,
-            render_as_batch=True,
-            transactional_ddl=True,
-        )
-        with context.begin_transaction():
-            context.run_migrations()
+        migrate(connection)
 
 
-migrate()
+async def migrate_postgres() -> None:
+    async with postgres.engine_without_pool(url, CONNECT_SECONDS).connect() as connection:
+        await connection.run_sync(migrate)
+
+
+if postgres.is_postgres(url):
+    asyncio.run(migrate_postgres())
+else:
+    migrate_sqlite()

@@ -11,10 +11,13 @@ of redis.conf, with `_` for `-`: `RedisServer(folder, appendonly=False)`.
 """
 
 import asyncio
+import atexit
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from redis.asyncio import Redis
@@ -101,6 +104,15 @@ class RedisServer:
         """kill -9, whatever it is doing; nothing when it has ended already."""
         await self._process.kill()
 
+    @property
+    def alive(self) -> bool:
+        return self._process.alive
+
+    def end(self) -> None:
+        """The same without waiting, for when no loop is left."""
+        if self.alive:
+            self._process.signal(signal.SIGKILL)
+
     def _arguments(self) -> list[str]:
         options = self.options | {"bind": "127.0.0.1", "port": self.port, "daemonize": False}
         arguments: list[str] = []
@@ -114,3 +126,18 @@ class RedisServer:
             return bool(await self.call("PING"))
         except (NoConnection, NoAnswer):  # also while it loads
             return False
+
+
+@cache
+def _shared() -> RedisServer:
+    folder = TemporaryDirectory(prefix="llmchat redis ")
+    server = RedisServer(Path(folder.name))
+    atexit.register(server.end)
+    atexit.register(folder.cleanup)
+    return server
+
+
+async def shared_redis() -> RedisServer:
+    """One for the whole session, running: for tests that empty it and leave it running."""
+    server = _shared()
+    return server if server.alive else await server.start()

@@ -13,7 +13,8 @@ APT_SECONDS = 600
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One program; `names` are looked for in this order, on the PATH or as a path."""
+    """One program; `names` are looked for in this order, on the PATH or as a path. A `*` in a path
+    is a version, and the newest one is taken."""
 
     names: tuple[str, ...]
     debian_package: str
@@ -23,7 +24,8 @@ class Program:
         """Say where it is, if it is anywhere."""
         # Debian keeps servers in /usr/sbin, which a plain user's PATH leaves out.
         search_path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
-        found = (shutil.which(name, path=search_path) for name in self.names)
+        names = (each for name in self.names for each in versions(name))
+        found = (shutil.which(name, path=search_path) for name in names)
         return next((Path(path) for path in found if path), None)
 
     @property
@@ -32,6 +34,15 @@ class Program:
         return (
             f"{self.names[0]} is missing: apt-get install {self.debian_package}, or {self.by_hand}"
         )
+
+
+def versions(name: str) -> list[str]:
+    """The paths that a name with a `*` stands for, the newest version first."""
+    folder, star, below = name.partition("*")
+    if not star:
+        return [name]
+    numbers = [path.name for path in Path(folder).glob("*") if path.name.isdigit()]
+    return [f"{folder}{number}{below}" for number in sorted(numbers, key=int, reverse=True)]
 
 
 PROGRAMS = {
@@ -50,6 +61,12 @@ PROGRAMS = {
         names=("redis-server",),
         debian_package="redis-server",
         by_hand="install any Redis from 7.0 on",
+    ),
+    "postgres": Program(
+        # Debian keeps them off the PATH, a folder for each version.
+        names=("/usr/lib/postgresql/*/bin/postgres", "postgres"),
+        debian_package="postgresql",
+        by_hand="install PostgreSQL 13 or later, with initdb and psql beside it",
     ),
 }
 

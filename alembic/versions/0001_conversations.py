@@ -6,6 +6,9 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+# SQLite counts by itself only in a column that is called INTEGER.
+BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     _create_conversation()
@@ -22,7 +25,7 @@ def downgrade() -> None:
 def _create_conversation() -> None:
     op.create_table(
         "conversation",
-        sa.Column("seq", sa.Integer, primary_key=True),
+        sa.Column("seq", BIG, primary_key=True),
         sa.Column("id", sa.String, nullable=False, unique=True),
         sa.Column("owner", sa.String, nullable=False),
         sa.Column("external_id", sa.String),
@@ -46,7 +49,7 @@ def _create_conversation() -> None:
 def _create_message() -> None:
     op.create_table(
         "message",
-        sa.Column("seq", sa.Integer, primary_key=True),
+        sa.Column("seq", BIG, primary_key=True),
         sa.Column("id", sa.String, nullable=False, unique=True),
         _conversation_id(),
         sa.Column("parent_id", sa.String),
@@ -69,7 +72,7 @@ def _create_message() -> None:
 def _create_generation() -> None:
     op.create_table(
         "generation",
-        sa.Column("seq", sa.Integer, primary_key=True),
+        sa.Column("seq", BIG, primary_key=True),
         sa.Column("id", sa.String, nullable=False, unique=True),
         _conversation_id(),
         sa.Column("message_id", sa.String, nullable=False),
@@ -85,7 +88,7 @@ def _create_generation() -> None:
         sa.Column("beats", sa.Integer, nullable=False),
         sa.Column("stop_requested", sa.Boolean, nullable=False),
         sa.Column("closed", sa.Boolean, nullable=False),
-        sa.Column("last_event_id", sa.Integer),
+        sa.Column("last_event_id", BIG),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True)),
         sa.Column("first_token_at", sa.DateTime(timezone=True)),

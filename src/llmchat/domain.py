@@ -107,7 +107,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """The work that writes one assistant message. `attempt` counts from 1."""
+    """The work that writes one assistant message. `attempt` counts from 1; the current one began at
+    the offset `attempt_began_at` of the log."""
 
     id: GenerationId
     conversation_id: ConversationId
@@ -124,6 +125,7 @@ class Generation:
     started_at: datetime | None
     first_token_at: datetime | None
     ended_at: datetime | None
+    attempt_began_at: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,13 @@ class Prompt:
     model: str
     messages: Sequence[PromptMessage]
     params: Params = field(default_factory=Params)
+
+    def prefilled(self, answer: str) -> "Prompt":
+        """The same, with the beginning of its answer: the model is to go on with that."""
+        if not answer:
+            return self
+        begun = PromptMessage(Role.ASSISTANT, answer)
+        return replace(self, messages=[*self.messages, begun])
 
 
 @dataclass(frozen=True, slots=True)

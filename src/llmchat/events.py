@@ -140,6 +140,15 @@ def join_deltas(events: Sequence[E]) -> list[E | Delta]:
     return joined
 
 
+def since(entries: Iterable[Entry], after: int) -> Iterable[Entry]:
+    """What of them is behind the offset `after`, which may lie within one that covers several."""
+    for entry in entries:
+        if entry.first > after:
+            yield entry
+        elif entry.last > after:
+            yield Entry(after + 1, entry.last, entry.event)
+
+
 def merge(entries: Sequence[Entry]) -> list[Entry]:
     """Adjacent deltas of one channel as one entry that covers all their offsets."""
     merged: list[Entry] = []

@@ -3,9 +3,9 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -116,17 +116,18 @@ class Settings(BaseSettings):
     durability: Annotated[Literal["process", "disk"], Env("LLMCHAT_DURABILITY")] = "process"
     """What a token that was shown survives: process (kill -9) or disk (a power cut as well)."""
     on_crash: Annotated[OnCrash, Env("LLMCHAT_ON_CRASH")] = "mark"
-    """What becomes of an answer that a crash cut off: mark keeps its text, as interrupted."""
+    """What becomes of an answer that a crash cut off: mark (its text is kept, as interrupted),
+    continue (the model goes on with it, where it can) or restart (another attempt)."""
 
     # Both may hold a password.
     database_url: Annotated[
         DatabaseUrl | None, Env("LLMCHAT_DATABASE_URL", "DATABASE_URL", secret=True)
     ] = Field(None, repr=False)
-    """Another SQLite database, as sqlite:///path; a file in the data directory when unset."""
+    """Postgres for many processes, or another SQLite file; one in the data directory when unset."""
     redis_url: Annotated[RedisUrl | None, Env("LLMCHAT_REDIS_URL", "REDIS_URL", secret=True)] = (
         Field(None, repr=False)
     )
-    """Redis, for several processes: not available in this version yet."""
+    """Redis, for many processes: what is being written, and what they tell each other."""
 
     @field_validator("providers", mode="before")
     @classmethod
@@ -148,6 +149,26 @@ class Settings(BaseSettings):
         if "demo" in providers and providers["demo"].kind != "demo":
             raise ValueError('"demo" is kept for the demo models; choose another provider name')
         return providers
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes work on the same data: then it is in Postgres and Redis."""
+        return self.redis_url is not None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        postgres = (self.database_url or "").startswith("postgres")
+        if postgres and self.redis_url is None:
+            raise ValueError(
+                "DATABASE_URL names a Postgres, which several processes may use, and they need "
+                "Redis as well: set REDIS_URL, or unset DATABASE_URL for one embedded process"
+            )
+        if self.redis_url is not None and not postgres:
+            raise ValueError(
+                "REDIS_URL is set, and several processes need one database as well: set "
+                "DATABASE_URL to a Postgres, or unset REDIS_URL for one embedded process"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from itertools import count
 
-from llmchat.errors import LogGone
+from llmchat.errors import LogGone, StorageUnavailable
 from llmchat.events import Delta, Entry, Event, Finished, Started
 from llmchat.ids import GenerationId
 from llmchat.tasks import cancel
@@ -115,6 +115,8 @@ class Follower:
                     self._news.set()
         except LogGone:
             self.gone = True
+        except StorageUnavailable:
+            pass  # As a client does: whoever wants to go on reads again.
         finally:
             self._news.set()
 

@@ -10,8 +10,10 @@ from typing import Protocol
 from llmchat.tokenlog.base import TokenLog
 from llmchat.tokenlog.logfile import Durability
 from llmchat.tokenlog.memory import MemoryTokenLog
+from llmchat.tokenlog.redis import RedisTokenLog
 from llmchat.tokenlog.sqlite import SqliteTokenLog
 from tests.contract.clocks import SetTime
+from tests.redis_server import shared_redis
 
 PATIENCE_SECONDS = 20.0
 """Only a test that has already failed waits this long."""
@@ -83,8 +85,40 @@ class SqlitePlace:
         return sum(len(live.tail._waiters) for live in log._live.values())
 
 
+class RedisPlace:
+    """One private server for all tests, emptied for each; a crash is the server's, too."""
+
+    durable = True
+
+    def __init__(self, folder: Path, time: SetTime | None = None) -> None:
+        self.time = time or SetTime()
+        self._folder = folder
+        self._is_new = time is None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[TokenLog, None]:
+        redis = await shared_redis()
+        if self._is_new:
+            await redis.call("FLUSHALL")
+            self._is_new = False
+        log = RedisTokenLog(redis.url, retention_seconds=86_400, now=self.time.seconds)
+        async with log:
+            yield log
+
+    async def after_crash(self, log: TokenLog) -> LogPlace:
+        redis = await shared_redis()
+        await redis.kill()
+        await redis.start()
+        return RedisPlace(self._folder, self.time)
+
+    def waiting_readers(self, log: TokenLog) -> int:
+        assert isinstance(log, RedisTokenLog)
+        return sum(len(mirror.tail._waiters) for mirror in log._mirrors.values())
+
+
 PLACES: dict[str, Callable[[Path], LogPlace]] = {
     "memory": MemoryPlace,
     "sqlite[process]": partial(SqlitePlace, "process"),
     "sqlite[disk]": partial(SqlitePlace, "disk"),
+    "redis": RedisPlace,
 }

@@ -34,13 +34,20 @@ from llmchat.store.base import (
 from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.database import Database
 from llmchat.store.generations import SqlGenerationStore
+from llmchat.store.postgres import PostgresDatabase
+from llmchat.store.sqlite import SqliteDatabase
+from llmchat.text import clean
+from tests import postgres
 from tests.contract.clocks import SetTime
+from tests.contract.strategies import ODD_TEXTS
 
 ME = LOCAL_OWNER
 STRANGER = OwnerId("stranger")
 WORKER = WorkerId("worker_1")
 OTHER_WORKER = WorkerId("worker_2")
 MODEL = "demo/echo"
+TEXTS = tuple(text for text in ODD_TEXTS if clean(text) == text)
+"""What may reach a store: the doors have replaced what no database can carry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +136,23 @@ def ending(content: str = "Because.", status: Status = Status.COMPLETE) -> Settl
 async def sqlite_stores(folder: Path) -> AsyncGenerator[Stores, None]:
     path = folder / "llmchat.db"
     path.write_bytes(_migrated())
+    async with aclosing(SqliteDatabase(path)) as database:
+        yield stores_in(database)
+
+
+@asynccontextmanager
+async def postgres_stores(_: Path) -> AsyncGenerator[Stores, None]:
+    with postgres.shared().migrated_database() as url:
+        # Patient: how long a send may take is no business of the contract.
+        async with aclosing(PostgresDatabase(url, patience_seconds=60)) as database:
+            yield stores_in(database)
+
+
+def stores_in(database: Database) -> Stores:
     time = SetTime()
-    async with aclosing(Database(path)) as database:
-        yield Stores(
-            SqlConversationStore(database, time.now), SqlGenerationStore(database, time.now), time
-        )
+    return Stores(
+        SqlConversationStore(database, time.now), SqlGenerationStore(database, time.now), time
+    )
 
 
 @cache
@@ -146,4 +165,5 @@ def _migrated() -> bytes:
 
 STORES: dict[str, Callable[[Path], AbstractAsyncContextManager[Stores]]] = {
     "sqlite": sqlite_stores,
+    "postgres": postgres_stores,
 }

@@ -12,6 +12,7 @@ from sqlalchemy import event, text
 from llmchat.errors import StorageUnavailable
 from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.database import Database
+from llmchat.store.sqlite import SqliteDatabase
 from tests.contract.clocks import SetTime
 from tests.contract.stores import ME, Stores, sqlite_stores
 from tests.contract.trouble import writer_blocked
@@ -110,7 +111,7 @@ async def test_what_is_deleted_while_it_is_read_is_read_whole_or_not_at_all(
 
 
 async def test_a_database_that_is_none_is_unavailable(no_database: Path) -> None:
-    async with aclosing(Database(no_database)) as database:
+    async with aclosing(SqliteDatabase(no_database)) as database:
         with pytest.raises(StorageUnavailable, match=r"llmchat\.db"):
             await database.ping()
         with pytest.raises(StorageUnavailable):

@@ -179,6 +179,20 @@ class Unfinished:
     beats: int
 
 
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The text of a live generation up to the offset `last`."""
+
+    id: GenerationId
+    last: int
+    answer: str
+    reasoning: str
+
+
+RELEASED = WorkerId("released")
+"""The worker of a generation that its owner left to whoever comes first."""
+
+
 class GenerationStore(Protocol):
     """Who works on what. A generation has one owner, a worker, that renews a lease on it."""
 
@@ -217,6 +231,30 @@ class GenerationStore(Protocol):
 
     async def take_over(self, seen: Unfinished, worker: WorkerId) -> Generation | None:
         """Own an abandoned generation; None when it moved since it was `seen`."""
+        ...
+
+    async def next_attempt(
+        self, id: GenerationId, worker: WorkerId, *, began_at: int
+    ) -> Generation | None:
+        """Count one more attempt, which begins at this offset and has shown no token yet. None
+        unless `worker` owns the generation and it is streaming."""
+        ...
+
+    async def checkpoint(self, worker: WorkerId, checkpoints: Sequence[Checkpoint]) -> None:
+        """Keep the newest of each generation, that with the greatest `last`, until it is settled.
+        One of a generation that has ended, or that `worker` does not own, is ignored."""
+        ...
+
+    async def last_checkpoint(self, id: GenerationId) -> Checkpoint | None:
+        """It is an earlier attempt's when its `last` lies before `attempt_began_at`."""
+        ...
+
+    async def release(self, worker: WorkerId, id: GenerationId) -> None:
+        """Leave a streaming generation that `worker` owns to whoever comes first."""
+        ...
+
+    async def seen(self, id: GenerationId) -> Unfinished | None:
+        """How it stands; None when it was closed."""
         ...
 
     async def unfinished(self) -> Sequence[Unfinished]:

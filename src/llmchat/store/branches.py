@@ -9,7 +9,8 @@ from sqlmodel import col
 from llmchat.domain import Message, MessageOrder
 from llmchat.store.rows import MessageRow
 
-# Walks from a leaf to the root by primary look-ups; the depth of a page is cut outside.
+# Walks from a leaf to the root by primary look-ups; the depth of a page is cut outside. The casts
+# are for Postgres, which would refuse a number from a caller's cursor that a depth cannot reach.
 _PATH = """
 WITH RECURSIVE path (id, parent_id, depth) AS (
     SELECT id, parent_id, depth FROM message WHERE id = :leaf
@@ -17,7 +18,8 @@ WITH RECURSIVE path (id, parent_id, depth) AS (
     SELECT m.id, m.parent_id, m.depth FROM message m JOIN path p ON m.id = p.parent_id
 )
 SELECT message.* FROM path JOIN message ON message.id = path.id
-WHERE path.depth > :above AND path.depth < :below ORDER BY path.depth {order} LIMIT :limit
+WHERE path.depth > CAST(:above AS BIGINT) AND path.depth < CAST(:below AS BIGINT)
+ORDER BY path.depth {order} LIMIT :limit
 """
 _PATHS = {order: text(_PATH.format(order=order.upper())) for order in ("asc", "desc")}
 _NO_LIMIT = 2**31 - 1

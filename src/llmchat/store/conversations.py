@@ -16,6 +16,7 @@ from llmchat.store.base import ConversationDraft, ReplyDraft, TurnDraft
 from llmchat.store.branches import path, with_siblings
 from llmchat.store.database import Database
 from llmchat.store.rows import ConversationRow, GenerationRow, MessageRow
+from llmchat.store.upsert import inserting
 
 _COLUMNS = {"metadata": "labels"}
 
@@ -29,12 +30,19 @@ class SqlConversationStore:
 
     async def create(self, owner: OwnerId, draft: ConversationDraft) -> Conversation:
         async with self._database.write() as session:
-            return self._add(session, owner, draft).to_domain()
+            row = ConversationRow(**self._columns(owner, draft))
+            session.add(row)
+            return row.to_domain()
 
     async def get_or_create(self, owner: OwnerId, draft: ConversationDraft) -> Conversation:
         async with self._database.write() as session:
-            row = await _by_external_id(session, owner, draft.external_id)
-            return (row or self._add(session, owner, draft)).to_domain()
+            # Somebody else may make it, or delete it, between any two statements.
+            while (row := await _by_external_id(session, owner, draft.external_id)) is None:
+                new = inserting(session, ConversationRow).values(**self._columns(owner, draft))
+                await session.execute(
+                    new.on_conflict_do_nothing(index_elements=["owner", "external_id"])
+                )
+            return row.to_domain()
 
     async def get(self, owner: OwnerId, id: ConversationId) -> Conversation:
         async with self._database.read() as session:
@@ -56,7 +64,7 @@ class SqlConversationStore:
         if query:
             found = found.where(_contains(query))
         found = found.order_by(col(ConversationRow.seq).desc()).limit(limit + 1)
-        async with self._database.read() as session:
+        async with self._database.read(unhurried=bool(query)) as session:
             rows = list(await session.scalars(found))
         more = len(rows) > limit
         next_cursor = str(rows[limit - 1].seq) if more else None
@@ -66,7 +74,7 @@ class SqlConversationStore:
         self, owner: OwnerId, id: ConversationId, changes: Mapping[str, Any]
     ) -> Conversation:
         async with self._database.write() as session:
-            row = await owned(session, owner, id)
+            row = await owned(session, owner, id, locked=True)
             for name, value in changes.items():
                 stored = value.as_json() if isinstance(value, Params) else value
                 setattr(row, _COLUMNS.get(name, name), stored)
@@ -75,7 +83,7 @@ class SqlConversationStore:
 
     async def delete(self, owner: OwnerId, id: ConversationId) -> Sequence[GenerationId]:
         async with self._database.write() as session:
-            row = await owned(session, owner, id)
+            row = await owned(session, owner, id, locked=True)
             logs = await _generation_ids(session, id)
             await turns.forget_keys(session, id)
             await session.delete(row)
@@ -83,7 +91,7 @@ class SqlConversationStore:
 
     async def clear(self, owner: OwnerId, id: ConversationId) -> Sequence[GenerationId]:
         async with self._database.write() as session:
-            row = await owned(session, owner, id)
+            row = await owned(session, owner, id, locked=True)
             logs = await _generation_ids(session, id)
             await turns.forget_keys(session, id)
             for table in (MessageRow, GenerationRow):
@@ -126,13 +134,13 @@ class SqlConversationStore:
 
     async def add_turn(self, owner: OwnerId, draft: TurnDraft) -> Turn:
         async with self._database.write() as session:
-            conversation = await owned(session, owner, draft.conversation_id)
+            conversation = await owned(session, owner, draft.conversation_id, locked=True)
             return await turns.add_turn(session, conversation, draft, self._now())
 
     async def add_reply(self, owner: OwnerId, draft: ReplyDraft) -> Turn:
         async with self._database.write() as session:
             sibling = await turns.owned_message(session, owner, draft.sibling_id)
-            conversation = await owned(session, owner, ConversationId(sibling.conversation_id))
+            conversation = await owned(session, owner, sibling.conversation_id, locked=True)
             return await turns.add_reply(session, conversation, sibling, draft, self._now())
 
     async def live(self, owner: OwnerId, id: ConversationId) -> Sequence[Generation]:
@@ -140,32 +148,32 @@ class SqlConversationStore:
             await owned(session, owner, id)
             return [row.to_domain() for row in await turns.live_generations(session, id)]
 
-    def _add(
-        self, session: AsyncSession, owner: OwnerId, draft: ConversationDraft
-    ) -> ConversationRow:
+    def _columns(self, owner: OwnerId, draft: ConversationDraft) -> dict[str, Any]:
         now = self._now()
-        row = ConversationRow(
-            id=new_id("conv"),
-            owner=owner,
-            external_id=draft.external_id,
-            title=draft.title,
-            system_prompt=draft.system_prompt,
-            model=draft.model,
-            params=draft.params.as_json(),
-            labels=dict(draft.metadata),
-            created_at=now,
-            updated_at=now,
-        )
-        session.add(row)
-        return row
+        return {
+            "id": new_id("conv"),
+            "owner": owner,
+            "external_id": draft.external_id,
+            "title": draft.title,
+            "system_prompt": draft.system_prompt,
+            "model": draft.model,
+            "params": draft.params.as_json(),
+            "labels": dict(draft.metadata),
+            "archived": False,
+            "created_at": now,
+            "updated_at": now,
+        }
 
 
-async def owned(session: AsyncSession, owner: OwnerId, id: str) -> ConversationRow:
-    """The caller's conversation; somebody else's does not exist."""
-    row: ConversationRow | None = await session.scalar(
-        select(ConversationRow).where(col(ConversationRow.id) == id)
-    )
-    if row is None or row.owner != owner:
+async def owned(
+    session: AsyncSession, owner: OwnerId, id: str, *, locked: bool = False
+) -> ConversationRow:
+    """The caller's conversation; somebody else's does not exist. `locked`: until the end of the
+    transaction nobody else sends to it, settles in it or deletes it."""
+    its = select(ConversationRow).where(col(ConversationRow.id) == id)
+    its = its.where(col(ConversationRow.owner) == owner)
+    row: ConversationRow | None = await session.scalar(its.with_for_update() if locked else its)
+    if row is None:
         raise NotFound(f"There is no conversation {id}.")
     return row
 
@@ -211,4 +219,6 @@ def _contains(query: str) -> Any:
 
 async def _generation_ids(session: AsyncSession, id: ConversationId) -> list[GenerationId]:
     ids = select(col(GenerationRow.id)).where(col(GenerationRow.conversation_id) == id)
+    # Locked in the order in which they are renewed, or the two would wait for each other.
+    ids = ids.order_by(col(GenerationRow.seq)).with_for_update()
     return [GenerationId(found) for found in await session.scalars(ids)]

@@ -1,94 +1,91 @@
-"""The embedded database: how it is opened, migrated and asked."""
+"""How the stores ask a database: in short transactions, each given a limited time."""
 
+import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
 
-from sqlalchemy import URL, event, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from llmchat.errors import StorageUnavailable
 
-_BUSY_MILLISECONDS = 5000
-_READERS = 2
+_RETRY_AFTER_SECONDS = 5
+UNHURRIED = 10
+"""How many times longer a search may take than anything else."""
 
 
-class Database:
-    """One connection that writes and a few that read, so that a long search delays no send.
+class Database(ABC):
+    """`name` is what errors call it. A transaction that takes longer than `patience_seconds`, all
+    waiting included, is given up. Whatever a driver raises becomes StorageUnavailable."""
 
-    A single writer means that nobody ever meets `database is locked`, and that only one connection
-    checkpoints (see tokenlog/logfile.py for why that matters).
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        url = URL.create("sqlite+aiosqlite", database=str(path))
-        self._writer = create_async_engine(url, pool_size=1, max_overflow=0)
-        self._readers = create_async_engine(url, pool_size=_READERS, max_overflow=0)
-        _prepare(self._writer, "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL")
-        _prepare(self._readers, "PRAGMA query_only = ON", "PRAGMA wal_autocheckpoint = 0")
-        event.listen(self._writer.sync_engine, "begin", _begin_immediate)
-        event.listen(self._readers.sync_engine, "begin", _begin)
+    def __init__(
+        self,
+        name: str,
+        *,
+        writer: AsyncEngine,
+        readers: AsyncEngine,
+        patience_seconds: float | None,
+    ) -> None:
+        self.name = name
+        self._writer = writer
+        self._readers = readers
+        self._patience_seconds = patience_seconds
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncSession, None]:
         """A transaction that is committed at the end of the block, or rolled back."""
-        async with _translated(self.path), AsyncSession(self._writer) as session:
+        async with self._given(self._patience_seconds), AsyncSession(self._writer) as session:
             session.sync_session.expire_on_commit = False
             async with session.begin():
                 yield session
 
     @asynccontextmanager
-    async def read(self) -> AsyncGenerator[AsyncSession, None]:
-        async with _translated(self.path), AsyncSession(self._readers) as session:
+    async def read(self, *, unhurried: bool = False) -> AsyncGenerator[AsyncSession, None]:
+        """All statements of the block see one state. `unhurried`: it may take long, as a search
+        through all messages does."""
+        patience = self._patience_seconds
+        if patience is not None and unhurried:
+            patience *= UNHURRIED
+        async with self._given(patience), AsyncSession(self._readers) as session:
             yield session
 
+    @abstractmethod
     async def ping(self) -> None:
         """Raises StorageUnavailable when the database cannot be asked."""
-        async with self.read() as session:
-            # `SELECT 1` alone does not look at the file.
-            await session.execute(text("SELECT 1 FROM sqlite_master"))
 
-    async def aclose(self) -> None:
-        # Readers first: the last connection to close checkpoints.
-        await self._readers.dispose()
-        await self._writer.dispose()
+    @abstractmethod
+    async def aclose(self) -> None: ...
 
+    def _lost(self) -> None:  # noqa: B027
+        """A connection broke, or nobody answered: the others may be no better."""
 
-def _prepare(engine: AsyncEngine, *pragmas: str) -> None:
-    @event.listens_for(engine.sync_engine, "connect")
-    def on_connect(connection: Any, _: ConnectionPoolEntry) -> None:
-        # Transactions are ours to begin: the driver would begin them DEFERRED, and a read that
-        # turns into a write then fails at once instead of waiting.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        for pragma in pragmas:
-            cursor.execute(pragma)
-        cursor.close()
-
-
-def _begin(connection: Any) -> None:
-    # Without it every statement would see the newest state, and a page of messages could be
-    # put together from before and after a deletion.
-    connection.exec_driver_sql("BEGIN")
+    @asynccontextmanager
+    async def _given(self, seconds: float | None) -> AsyncGenerator[None, None]:
+        with_limit = asyncio.timeout(seconds)
+        try:
+            async with with_limit:
+                yield
+        except IntegrityError:
+            raise
+        # TimeoutError is an OSError; drivers raise both unwrapped while they connect.
+        except (DBAPIError, DisconnectionError, PoolTimeoutError, OSError) as error:
+            if not isinstance(error, DBAPIError) or error.connection_invalidated:
+                self._lost()
+            late = with_limit.expired()
+            reason = f"it took longer than {seconds} s" if late else said_by(error)
+            raise unavailable(self.name, reason) from error
 
 
-def _begin_immediate(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def unavailable(name: str, reason: str) -> StorageUnavailable:
+    return StorageUnavailable(
+        f"The database {name} could not be used: {reason}.",
+        retry_after_seconds=_RETRY_AFTER_SECONDS,
+    )
 
 
-@asynccontextmanager
-async def _translated(path: Path) -> AsyncGenerator[None, None]:
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except DBAPIError as error:
-        raise StorageUnavailable(
-            f"The database in {path} could not be used: {error.orig}.", retry_after_seconds=5
-        ) from error
+def said_by(error: BaseException) -> str:
+    """The driver's own words: SQLAlchemy would show the statement and its values as well."""
+    original = getattr(error, "orig", None) or error
+    return str(original).rstrip(".") or type(original).__name__

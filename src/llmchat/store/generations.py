@@ -2,25 +2,38 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Update, false, select, update
+from sqlalchemy import Update, delete, false, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from llmchat.domain import Generation, Status
 from llmchat.errors import NotFound
 from llmchat.ids import ConversationId, GenerationId, OwnerId, WorkerId
-from llmchat.store.base import Lease, Settlement, Unfinished
+from llmchat.store.base import RELEASED, Checkpoint, Lease, Settlement, Unfinished
 from llmchat.store.database import Database
-from llmchat.store.rows import GenerationRow, MessageRow, problem_json, usage_json
+from llmchat.store.rows import (
+    CheckpointRow,
+    ConversationRow,
+    GenerationRow,
+    MessageRow,
+    problem_json,
+    usage_json,
+)
+from llmchat.store.upsert import inserting
 
 _REMEMBERED_OWNERS = 4096
 _LIVE = (Status.QUEUED, Status.STREAMING)
 
 
 class SqlGenerationStore:
-    """A GenerationStore. `now` gives the time for what is shown; no decision depends on it."""
+    """A GenerationStore. `now` gives the time for what is shown; no decision depends on it.
+
+    Rows are locked in one order, here and in the conversations: the conversation, its generations
+    by their `seq`, what hangs on them. So no two transactions ever wait for each other.
+    """
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
@@ -48,7 +61,7 @@ class SqlGenerationStore:
 
     async def claim(self, id: GenerationId, worker: WorkerId) -> Generation | None:
         async with self._database.write() as session:
-            row = await _row(session, id)
+            row = await _locked_in_line(session, id)
             if row is None or row.status != Status.QUEUED:
                 return None
             if await _oldest_live(session, row.conversation_id) != id:
@@ -61,14 +74,14 @@ class SqlGenerationStore:
     async def renew(
         self, worker: WorkerId, ids: Sequence[GenerationId]
     ) -> Mapping[GenerationId, Lease]:
-        mine = col(GenerationRow.id).in_(ids) & (col(GenerationRow.worker) == worker)
-        renewal = (
-            update(GenerationRow)
-            .where(mine)
-            .values(beats=GenerationRow.beats + 1)
-            .returning(col(GenerationRow.id), col(GenerationRow.stop_requested))
-        )
         async with self._database.write() as session:
+            mine = await _locked_of(session, worker, ids)
+            renewal = (
+                update(GenerationRow)
+                .where(col(GenerationRow.id).in_(mine))
+                .values(beats=GenerationRow.beats + 1)
+                .returning(col(GenerationRow.id), col(GenerationRow.stop_requested))
+            )
             held = {row.id: row.stop_requested for row in await session.execute(renewal)}
         return {id_: _lease(held.get(id_)) for id_ in ids}
 
@@ -77,7 +90,7 @@ class SqlGenerationStore:
 
     async def settle(self, id: GenerationId, worker: WorkerId, end: Settlement) -> bool:
         async with self._database.write() as session:
-            row = await _row(session, id)
+            row = await _locked_in_line(session, id)
             if row is None or row.status not in _LIVE or row.worker not in (None, worker):
                 return False
             row.status = end.status
@@ -87,6 +100,8 @@ class SqlGenerationStore:
             row.first_token_at = end.first_token_at
             row.ended_at = self._now()
             await session.execute(_final_message(row, end))
+            gone = col(CheckpointRow.generation_id) == id
+            await session.execute(delete(CheckpointRow).where(gone))
             return True
 
     async def close(self, id: GenerationId, last_event_id: int) -> None:
@@ -94,12 +109,50 @@ class SqlGenerationStore:
 
     async def take_over(self, seen: Unfinished, worker: WorkerId) -> Generation | None:
         async with self._database.write() as session:
-            row = await _row(session, seen.id)
+            row = await _row(session, seen.id, locked=True)
             if row is None or row.closed or (row.worker, row.beats) != (seen.worker, seen.beats):
                 return None
             row.worker = worker
             row.beats += 1
             return row.to_domain()
+
+    async def next_attempt(
+        self, id: GenerationId, worker: WorkerId, *, began_at: int
+    ) -> Generation | None:
+        async with self._database.write() as session:
+            row = await _row(session, id, locked=True)
+            if row is None or row.status != Status.STREAMING or row.worker != worker:
+                return None
+            row.attempt += 1
+            row.attempt_began_at = began_at
+            row.first_token_at = None
+            return row.to_domain()
+
+    async def checkpoint(self, worker: WorkerId, checkpoints: Sequence[Checkpoint]) -> None:
+        newest: dict[str, Checkpoint] = {}
+        for each in sorted(checkpoints, key=attrgetter("last")):
+            newest[each.id] = each
+        async with self._database.write() as session:
+            mine = await _locked_of(session, worker, list(newest), only_live=True)
+            if mine:
+                await _keep(session, [newest[id_] for id_ in mine])
+
+    async def last_checkpoint(self, id: GenerationId) -> Checkpoint | None:
+        async with self._database.read() as session:
+            row = await session.get(CheckpointRow, id)
+        return None if row is None else row.to_domain()
+
+    async def release(self, worker: WorkerId, id: GenerationId) -> None:
+        its = (col(GenerationRow.id) == id) & (col(GenerationRow.worker) == worker)
+        live = col(GenerationRow.status) == Status.STREAMING
+        freed: Update = update(GenerationRow).where(its & live).values(worker=RELEASED)
+        async with self._database.write() as session:
+            await session.execute(freed)
+
+    async def seen(self, id: GenerationId) -> Unfinished | None:
+        async with self._database.read() as session:
+            row = await _row(session, id)
+        return None if row is None or row.closed else _unfinished(row)
 
     async def unfinished(self) -> Sequence[Unfinished]:
         rows = (
@@ -108,13 +161,7 @@ class SqlGenerationStore:
             .order_by(col(GenerationRow.seq))
         )
         async with self._database.read() as session:
-            found = (await session.scalars(rows)).all()
-        return [
-            Unfinished(
-                GenerationId(row.id), WorkerId(row.worker) if row.worker else None, row.beats
-            )
-            for row in found
-        ]
+            return [_unfinished(row) for row in await session.scalars(rows)]
 
     async def next_queued(self, conversation: ConversationId) -> GenerationId | None:
         async with self._database.read() as session:
@@ -128,11 +175,57 @@ class SqlGenerationStore:
             await session.execute(change)
 
 
-async def _row(session: AsyncSession, id: str) -> GenerationRow | None:
-    found: GenerationRow | None = await session.scalar(
-        select(GenerationRow).where(col(GenerationRow.id) == id)
-    )
+async def _row(session: AsyncSession, id: str, *, locked: bool = False) -> GenerationRow | None:
+    its = select(GenerationRow).where(col(GenerationRow.id) == id)
+    found: GenerationRow | None = await session.scalar(its.with_for_update() if locked else its)
     return found
+
+
+async def _locked_in_line(session: AsyncSession, id: str) -> GenerationRow | None:
+    """The generation, with its conversation locked before it: nobody joins the line meanwhile, who
+    would then wait for a successor that has already been looked for."""
+    its = select(col(GenerationRow.conversation_id)).where(col(GenerationRow.id) == id)
+    conversation = select(col(ConversationRow.seq)).where(
+        col(ConversationRow.id) == its.scalar_subquery()
+    )
+    if await session.scalar(conversation.with_for_update()) is None:
+        return None
+    return await _row(session, id, locked=True)
+
+
+async def _locked_of(
+    session: AsyncSession, worker: WorkerId, ids: Sequence[str], *, only_live: bool = False
+) -> Sequence[str]:
+    """Those of the generations that the worker owns, locked in their order."""
+    if not ids:
+        return []
+    mine = select(col(GenerationRow.id)).where(
+        col(GenerationRow.id).in_(ids), col(GenerationRow.worker) == worker
+    )
+    if only_live:
+        mine = mine.where(col(GenerationRow.status).in_(_LIVE))
+    mine = mine.order_by(col(GenerationRow.seq)).with_for_update()
+    return (await session.scalars(mine)).all()
+
+
+async def _keep(session: AsyncSession, checkpoints: Sequence[Checkpoint]) -> None:
+    new = inserting(session, CheckpointRow).values(
+        [
+            {
+                "generation_id": each.id,
+                "last": each.last,
+                "answer": each.answer,
+                "reasoning": each.reasoning,
+            }
+            for each in checkpoints
+        ]
+    )
+    given = new.excluded
+    values = {"last": given.last, "answer": given.answer, "reasoning": given.reasoning}
+    newer = given.last >= col(CheckpointRow.last)
+    await session.execute(
+        new.on_conflict_do_update(index_elements=["generation_id"], set_=values, where=newer)
+    )
 
 
 async def _oldest_live(session: AsyncSession, conversation: str) -> str | None:
@@ -158,6 +251,11 @@ def _final_message(row: GenerationRow, end: Settlement) -> Update:
             error=problem_json(end.error),
         )
     )
+
+
+def _unfinished(row: GenerationRow) -> Unfinished:
+    worker = WorkerId(row.worker) if row.worker else None
+    return Unfinished(GenerationId(row.id), worker, row.beats)
 
 
 def _lease(stop_requested: bool | None) -> Lease:

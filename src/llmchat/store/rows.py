@@ -5,7 +5,18 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, Column, DateTime, Dialect, ForeignKey, Index, String, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    text,
+)
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
@@ -14,6 +25,7 @@ from llmchat.domain import Params, Role, Status
 from llmchat.errors import Problem
 from llmchat.events import Usage
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId
+from llmchat.store.base import Checkpoint
 
 
 class Utc(TypeDecorator[datetime]):
@@ -35,10 +47,23 @@ def _time(*, nullable: bool = False) -> Any:
     return Field(default=None, sa_column=column) if nullable else Field(sa_column=column)
 
 
+def _seq() -> Any:
+    return Field(default=None, sa_column=Column(_Big, primary_key=True))
+
+
+def _offset(*, nullable: bool = False) -> Any:
+    if nullable:
+        return Field(default=None, sa_column=Column(_Big, nullable=True))
+    return Field(default=1, sa_column=Column(_Big, nullable=False, server_default=text("1")))
+
+
 def _child_of(table: str) -> Any:
     key = ForeignKey(f"{table}.id", ondelete="CASCADE")
     return Field(sa_column=Column(String, key, nullable=False))
 
+
+# SQLite counts by itself only in a column that is called INTEGER; all of its are 64 bits wide.
+_Big = BigInteger().with_variant(Integer(), "sqlite")
 
 # AUTOINCREMENT: an order that no clock can change and no deletion can reuse.
 _ORDERED = {"sqlite_autoincrement": True}
@@ -52,7 +77,7 @@ class ConversationRow(SQLModel, table=True):
         _ORDERED,
     )
 
-    seq: int | None = Field(default=None, primary_key=True)
+    seq: int | None = _seq()
     id: str = Field(unique=True)
     owner: str
     external_id: str | None = None
@@ -90,7 +115,7 @@ class MessageRow(SQLModel, table=True):
         _ORDERED,
     )
 
-    seq: int | None = Field(default=None, primary_key=True)
+    seq: int | None = _seq()
     id: str = Field(unique=True)
     conversation_id: str = _child_of("conversation")
     parent_id: str | None = None
@@ -137,7 +162,7 @@ class GenerationRow(SQLModel, table=True):
         _ORDERED,
     )
 
-    seq: int | None = Field(default=None, primary_key=True)
+    seq: int | None = _seq()
     id: str = Field(unique=True)
     conversation_id: str = _child_of("conversation")
     message_id: str
@@ -153,11 +178,12 @@ class GenerationRow(SQLModel, table=True):
     beats: int = 0
     stop_requested: bool = False
     closed: bool = False
-    last_event_id: int | None = None
+    last_event_id: int | None = _offset(nullable=True)
     created_at: datetime = _time()
     started_at: datetime | None = _time(nullable=True)
     first_token_at: datetime | None = _time(nullable=True)
     ended_at: datetime | None = _time(nullable=True)
+    attempt_began_at: int = _offset()
 
     def to_domain(self) -> domain.Generation:
         return domain.Generation(
@@ -176,7 +202,24 @@ class GenerationRow(SQLModel, table=True):
             started_at=self.started_at,
             first_token_at=self.first_token_at,
             ended_at=self.ended_at,
+            attempt_began_at=self.attempt_began_at,
         )
+
+
+class CheckpointRow(SQLModel, table=True):
+    """Written every few seconds: in the generation's own row it would drag the indexes along."""
+
+    __tablename__: ClassVar[Any] = "checkpoint"
+
+    generation_id: str = Field(
+        sa_column=Column(String, ForeignKey("generation.id", ondelete="CASCADE"), primary_key=True)
+    )
+    last: int = Field(sa_column=Column(_Big, nullable=False))
+    answer: str
+    reasoning: str
+
+    def to_domain(self) -> Checkpoint:
+        return Checkpoint(GenerationId(self.generation_id), self.last, self.answer, self.reasoning)
 
 
 class IdempotencyRow(SQLModel, table=True):

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from llmchat.domain import Generation, OnBusy, Role, Status, Turn
 from llmchat.errors import Busy, Invalid, NotFound
-from llmchat.ids import MessageId, OwnerId, new_id
+from llmchat.ids import GenerationId, MessageId, OwnerId, new_id
 from llmchat.store.base import ActiveLeaf, IdempotencyKey, ReplyDraft, TurnDraft
 from llmchat.store.branches import with_siblings
 from llmchat.store.rows import ConversationRow, GenerationRow, IdempotencyRow, MessageRow
+from llmchat.store.upsert import inserting
 
 _KEYS_KEPT = timedelta(hours=24)
 _LIVE = (Status.QUEUED, Status.STREAMING)
@@ -22,13 +23,14 @@ _LIVE = (Status.QUEUED, Status.STREAMING)
 async def add_turn(
     session: AsyncSession, conversation: ConversationRow, draft: TurnDraft, now: datetime
 ) -> Turn:
-    if (made := await _made_before(session, conversation, draft.idempotency, now)) is not None:
+    id = GenerationId(new_id("gen"))
+    if (made := await _made_before(session, conversation, draft.idempotency, id, now)) is not None:
         return made
     earlier = await _earlier(session, conversation, draft.on_busy)
     parent = await _parent(session, conversation, draft.parent_id)
     question = _message(conversation, parent, Role.USER, draft.content, Status.COMPLETE, now)
     session.add(question)
-    return await _add_work(session, conversation, question, draft, now, earlier)
+    return await _add_work(session, conversation, question, draft, id, now, earlier)
 
 
 async def add_reply(
@@ -38,13 +40,14 @@ async def add_reply(
     draft: ReplyDraft,
     now: datetime,
 ) -> Turn:
-    if (made := await _made_before(session, conversation, draft.idempotency, now)) is not None:
+    id = GenerationId(new_id("gen"))
+    if (made := await _made_before(session, conversation, draft.idempotency, id, now)) is not None:
         return made
     if sibling.role != Role.ASSISTANT or sibling.parent_id is None:
         raise Invalid(f"{sibling.id} is no answer: only an assistant's message is made anew.")
     earlier = await _earlier(session, conversation, draft.on_busy)
     question = await message_in(session, conversation.id, sibling.parent_id)
-    return await _add_work(session, conversation, question, draft, now, earlier)
+    return await _add_work(session, conversation, question, draft, id, now, earlier)
 
 
 async def message_in(session: AsyncSession, conversation_id: str, id: str) -> MessageRow:
@@ -88,13 +91,14 @@ async def _add_work(
     conversation: ConversationRow,
     question: MessageRow,
     draft: TurnDraft | ReplyDraft,
+    id: GenerationId,
     now: datetime,
     earlier: Sequence[GenerationRow],
 ) -> Turn:
     reply = _message(conversation, question, Role.ASSISTANT, "", Status.STREAMING, now)
     claimed = draft.worker is not None and not earlier
     generation = GenerationRow(
-        id=new_id("gen"),
+        id=id,
         conversation_id=conversation.id,
         message_id=reply.id,
         owner=conversation.owner,
@@ -108,8 +112,6 @@ async def _add_work(
     reply.model = draft.model
     reply.generation_id = generation.id
     session.add_all([reply, generation])
-    if draft.idempotency is not None:
-        session.add(_remembered(conversation, draft.idempotency, generation, now))
     conversation.leaf_id = reply.id
     conversation.updated_at = now
     await session.flush()
@@ -129,6 +131,7 @@ def _as_queued(row: GenerationRow) -> Generation:
         row.to_domain(),
         status=Status.QUEUED,
         attempt=1,
+        attempt_began_at=1,
         finish_reason=None,
         usage=None,
         error=None,
@@ -142,21 +145,54 @@ async def _made_before(
     session: AsyncSession,
     conversation: ConversationRow,
     idempotency: IdempotencyKey | None,
+    id: GenerationId,
     now: datetime,
 ) -> Turn | None:
+    """The turn that the key made; None when it is new, and from now on stands for `id`. Whoever
+    sends the same key at the same time waits here for the end of this transaction."""
     if idempotency is None:
         return None
-    too_old = col(IdempotencyRow.created_at) < now - _KEYS_KEPT
-    await session.execute(delete(IdempotencyRow).where(too_old))
-    known = await session.get(IdempotencyRow, (conversation.owner, idempotency.key))
-    if known is None:
-        return None
-    if known.fingerprint != idempotency.fingerprint:
-        raise Invalid(
-            "This Idempotency-Key was used for a different request. "
-            "Use a new key for a new request, or send exactly the same one again."
-        )
-    return await _as_it_was(session, known.generation_id)
+    its = (
+        col(IdempotencyRow.owner) == conversation.owner,
+        col(IdempotencyRow.key) == idempotency.key,
+    )
+    # A key may go between two statements, with the conversation in which it was used.
+    while not await _remember(session, conversation.owner, idempotency, id, now):
+        known = await session.scalar(select(IdempotencyRow).where(*its).with_for_update(read=True))
+        if known is None:
+            continue
+        if known.fingerprint != idempotency.fingerprint:
+            raise Invalid(
+                "This Idempotency-Key was used for a different request. "
+                "Use a new key for a new request, or send exactly the same one again."
+            )
+        return await _as_it_was(session, known.generation_id)
+    await _forget_old_keys(session, now)
+    return None
+
+
+async def _remember(
+    session: AsyncSession, owner: str, idempotency: IdempotencyKey, id: GenerationId, now: datetime
+) -> bool:
+    """Note what the key stands for, unless it stands for something already."""
+    values = {"fingerprint": idempotency.fingerprint, "generation_id": id, "created_at": now}
+    new = inserting(session, IdempotencyRow).values(owner=owner, key=idempotency.key, **values)
+    new = new.on_conflict_do_update(
+        index_elements=["owner", "key"],
+        set_=values,
+        where=col(IdempotencyRow.created_at) < now - _KEYS_KEPT,
+    )
+    returning = new.returning(col(IdempotencyRow.generation_id))
+    return await session.scalar(returning) is not None
+
+
+async def _forget_old_keys(session: AsyncSession, now: datetime) -> None:
+    primary_key = tuple_(col(IdempotencyRow.owner), col(IdempotencyRow.key))
+    too_old = select(col(IdempotencyRow.owner), col(IdempotencyRow.key))
+    too_old = too_old.where(col(IdempotencyRow.created_at) < now - _KEYS_KEPT)
+    # Two sends that forget the same keys in another order would wait for each other.
+    free = too_old.with_for_update(skip_locked=True)
+    await session.execute(delete(IdempotencyRow).where(primary_key.in_(free)))
 
 
 async def _as_it_was(session: AsyncSession, generation_id: str) -> Turn:
@@ -227,20 +263,5 @@ def _message(
         role=role,
         content=content,
         status=status,
-        created_at=now,
-    )
-
-
-def _remembered(
-    conversation: ConversationRow,
-    idempotency: IdempotencyKey,
-    generation: GenerationRow,
-    now: datetime,
-) -> IdempotencyRow:
-    return IdempotencyRow(
-        owner=conversation.owner,
-        key=idempotency.key,
-        fingerprint=idempotency.fingerprint,
-        generation_id=generation.id,
         created_at=now,
     )

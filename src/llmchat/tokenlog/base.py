@@ -4,9 +4,11 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from llmchat.events import Entry, Event
-from llmchat.ids import GenerationId
+from llmchat.events import Entry, Event, Reset, Started
+from llmchat.ids import GenerationId, WorkerId
 
+NOBODY = WorkerId("")
+"""The writer of a log that nobody else will ever claim."""
 BATCH_CHARS = 32 * 1024
 """A reader gets at most about this much text in one batch: what a stalled one can pin."""
 
@@ -21,19 +23,35 @@ class Head:
 
 class TokenLog(Protocol):
     """Append-only lists of events, offsets 1, 2, 3, …, each a
-    Started (Delta | ToolCall | Reset)* (Finished | Failed).
+    Started (Delta | ToolCall | Reset)* (Finished | Failed), with one writer at a time.
 
     Every implementation passes the suite in tests/contract/test_tokenlog.py.
     """
 
-    async def append(self, log: GenerationId, events: Sequence[Event], *, at: int) -> None:
-        """Store `events` at the offsets `at`, `at + 1`, …; `at=1` makes the log.
+    async def append(
+        self, log: GenerationId, events: Sequence[Event], *, at: int, writer: WorkerId = NOBODY
+    ) -> None:
+        """Store `events` at the offsets `at`, `at + 1`, …; `at=1` makes the log, `writer`'s own.
 
-        Compare-and-append: succeeds only when `at` is the next offset and no terminal is stored,
-        else raises OffsetConflict and stores nothing. All of `events` become visible together,
-        after they are stored at the configured durability; no reader sees them before.
+        Compare-and-append: succeeds only when the log is `writer`'s, `at` is the next offset and no
+        terminal is stored, else raises OffsetConflict and stores nothing. All of `events` become
+        visible together, after they are stored at the configured durability; no reader sees them
+        before.
         Raises StorageUnavailable when they could not be stored: then none of them is.
         """
+        ...
+
+    async def fence(self, log: GenerationId, writer: WorkerId) -> Head:
+        """Make the log `writer`'s: what anybody else appends from now on, an owner that was frozen
+        and wakes, raises OffsetConflict. Where the log then stands. Raises LogGone."""
+        ...
+
+    async def restore(
+        self, log: GenerationId, started: Started, reset: Reset, *, upto: int, writer: WorkerId
+    ) -> None:
+        """Make a log anew that its store has lost: `started`, and then one `reset` that covers all
+        offsets up to `upto`. With `upto` beyond everything that was ever shown, each cursor of the
+        lost log gets that reset, and never a hole. Raises OffsetConflict when there is a log."""
         ...
 
     def read(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from llmchat.errors import LlmchatError
 from llmchat.events import Event
-from llmchat.ids import GenerationId
+from llmchat.ids import GenerationId, WorkerId
 from llmchat.tokenlog.logfile import Write
 from llmchat.tokenlog.segments import OpenSegment
 from llmchat.tokenlog.tail import Tail
@@ -16,11 +16,15 @@ _FIRST_OFFSETS = 2
 
 
 class Live:
-    """`id` is its row in the file; `open` the row of text that the next append may grow."""
+    """`id` is its row in the file; `open` the row of text that the next append may grow; `writer`
+    who made or claimed it, in this process: all earlier ones are dead."""
 
-    __slots__ = ("id", "name", "open", "tail")
+    __slots__ = ("id", "name", "open", "tail", "writer")
 
-    def __init__(self, id_: int, name: GenerationId, tail: Tail) -> None:
+    def __init__(
+        self, id_: int, name: GenerationId, tail: Tail, writer: WorkerId | None = None
+    ) -> None:
+        self.writer = writer
         self.id = id_
         self.name = name
         self.tail = tail
@@ -33,9 +37,15 @@ class Append:
 
     live: Live
     at: int
+    last: int
     events: Sequence[Event]
     write: Write
     stored: asyncio.Future[None]
+
+    @property
+    def covers_more(self) -> bool:
+        """Its last event stands for more than one offset."""
+        return self.last - self.at >= len(self.events)
 
     @property
     def may_wait(self) -> bool:

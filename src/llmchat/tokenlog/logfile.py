@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from llmchat.tokenlog.segments import SEGMENT_EVENTS, Growth
+from llmchat.tokenlog.segments import Growth
 
 Durability = Literal["process", "disk"]
 Row = tuple[int, int, str | None, str]
@@ -38,9 +38,12 @@ _FIND_LOG = """
 SELECT id, ended_at IS NOT NULL, (SELECT max(last) FROM segment WHERE log = log.id)
 FROM log WHERE name = ?
 """
+# From the segment on that has the offset behind the cursor in it.
 _READ = """
 SELECT first, last, channel, body FROM segment
-WHERE log = ? AND first > ? AND first <= ? ORDER BY first
+WHERE log = :log AND first <= :upto AND first >= coalesce(
+    (SELECT max(first) FROM segment WHERE log = :log AND first <= :after + 1), 0
+) ORDER BY first
 """
 
 # Checkpoints copy each changed page once, however often it changed: rare ones are cheap.
@@ -144,14 +147,12 @@ class LogFile:
         """The segments with offsets above `after`, to `upto`, at least one, about `most_chars`."""
         found: list[Row] = []
         chars = 0
-        # A segment that begins this far before the cursor ends before it, too.
-        cursor = self._reader.execute(_READ, (log, after - SEGMENT_EVENTS, upto))
+        cursor = self._reader.execute(_READ, {"log": log, "after": after, "upto": upto})
         for row in cursor:
-            if row[1] > after:
-                found.append(row)
-                chars += len(row[3])
-                if most_chars is not None and chars >= most_chars:
-                    break
+            found.append(row)
+            chars += len(row[3])
+            if most_chars is not None and chars >= most_chars:
+                break
         cursor.close()
         return found
 

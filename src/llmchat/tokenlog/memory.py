@@ -1,27 +1,31 @@
 """Logs in memory, for what need not outlive the process: stateless calls and tests."""
 
 import time
+from bisect import bisect_right
 from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
+from itertools import islice
+from operator import attrgetter
 
 from llmchat.errors import LogGone, OffsetConflict
-from llmchat.events import Entry, Event, is_terminal, merge
-from llmchat.ids import GenerationId
-from llmchat.tokenlog.base import Head
-from llmchat.tokenlog.tail import Tail, batch, follow
+from llmchat.events import Entry, Event, Reset, Started, is_terminal, merge, since
+from llmchat.ids import GenerationId, WorkerId
+from llmchat.tokenlog.base import NOBODY, Head
+from llmchat.tokenlog.tail import Readable, Tail, batch, follow
 
 
 class _Log:
-    __slots__ = ("ended_at", "events", "tail")
+    __slots__ = ("ended_at", "entries", "tail", "writer")
 
-    def __init__(self) -> None:
-        self.events: list[Event] = []
+    def __init__(self, writer: WorkerId) -> None:
+        self.entries: list[Entry] = []
         self.tail = Tail()
+        self.writer = writer
         self.ended_at: float | None = None
 
     async def stored(self, after: int) -> Sequence[Entry]:
-        offsets = range(after + 1, self.tail.last + 1)
-        return batch(Entry(offset, offset, self.events[offset - 1]) for offset in offsets)
+        begin = bisect_right(self.entries, after, key=attrgetter("last"))
+        return batch(since(islice(self.entries, begin, None), after))
 
 
 class MemoryTokenLog:
@@ -32,18 +36,35 @@ class MemoryTokenLog:
         self._logs: dict[GenerationId, _Log] = {}
         self._released = False
 
-    async def append(self, log: GenerationId, events: Sequence[Event], *, at: int) -> None:
+    async def append(
+        self, log: GenerationId, events: Sequence[Event], *, at: int, writer: WorkerId = NOBODY
+    ) -> None:
         found = self._logs.get(log)
         if found is None and at == 1:
-            found = self._logs[log] = _Log()
-            found.tail.released = self._released
-        if found is None or found.tail.sealed or found.tail.next != at:
+            found = self._make(log, writer)
+        if found is None or found.writer != writer or not found.tail.takes(at):
             raise OffsetConflict(f"{log} cannot be continued at offset {at}.")
-        found.events.extend(events)
+        found.entries.extend(
+            Entry(offset, offset, event) for offset, event in enumerate(events, at)
+        )
         found.tail.reserve(len(events), terminal=is_terminal(events[-1]))
         found.tail.publish(events)
         if found.tail.ended:
             found.ended_at = self._now()
+
+    async def fence(self, log: GenerationId, writer: WorkerId) -> Head:
+        found = self._get(log)
+        found.writer = writer
+        return Head(found.tail.last, found.tail.ended)
+
+    async def restore(
+        self, log: GenerationId, started: Started, reset: Reset, *, upto: int, writer: WorkerId
+    ) -> None:
+        if log in self._logs:
+            raise OffsetConflict(f"There is a log of {log}.")
+        found = self._make(log, writer)
+        found.entries = [Entry(1, 1, started), Entry(2, upto, reset)]
+        found.tail.move(upto, ended=False)
 
     def read(
         self, log: GenerationId, *, after: int = 0, idle_seconds: float | None = None
@@ -51,8 +72,7 @@ class MemoryTokenLog:
         return follow(partial(self._open, log), after, idle_seconds)
 
     async def snapshot(self, log: GenerationId) -> Sequence[Entry]:
-        events = self._get(log).events
-        return merge([Entry(offset, offset, event) for offset, event in enumerate(events, 1)])
+        return merge(self._get(log).entries)
 
     async def head(self, log: GenerationId) -> Head:
         tail = self._get(log).tail
@@ -79,8 +99,14 @@ class MemoryTokenLog:
             found.tail.released = True
             found.tail.wake()
 
-    async def _open(self, log: GenerationId) -> _Log:
-        return self._get(log)
+    def _make(self, log: GenerationId, writer: WorkerId) -> _Log:
+        made = self._logs[log] = _Log(writer)
+        made.tail.released = self._released
+        return made
+
+    async def _open(self, log: GenerationId) -> Readable:
+        found = self._get(log)
+        return Readable(found.tail, found.stored)
 
     def _get(self, log: GenerationId) -> _Log:
         found = self._logs.get(log)

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 
 from llmchat.events import Entry
+from llmchat.tokenlog.tail import Tail
 
 _KEPT_BATCHES = 32
+# Replays end at multiples of this in a live log, so that they can be shared.
+_ALIGNED_EVENTS = 1024
 
-Place = tuple[int, int, int]
+Place = tuple[Hashable, int, int]
 """(log, after, last offset at that moment): a log only grows, so what is there stays true."""
 
 
@@ -33,6 +36,11 @@ class Replays:
         # Shielded: a reader who leaves must not take the others' batch with it.
         return batch.result() if batch.done() else await asyncio.shield(batch)
 
+    def forget(self, log: Hashable) -> None:
+        """It was deleted; another log may have its name."""
+        for place in [place for place in self._batches if place[0] == log]:
+            del self._batches[place]
+
     def _forget_failure(self, place: Place, done: asyncio.Future[Sequence[Entry]]) -> None:
         if (done.cancelled() or done.exception()) and self._batches.get(place) is done:
             del self._batches[place]
@@ -40,3 +48,10 @@ class Replays:
 
 async def _awaited(read: Callable[[], Awaitable[Sequence[Entry]]]) -> Sequence[Entry]:
     return await read()
+
+
+def replay_end(tail: Tail, after: int) -> int:
+    """How far a replay goes at once: to the end of a log that has ended; in a live one to where
+    the next reader's would go, too."""
+    aligned = tail.last // _ALIGNED_EVENTS * _ALIGNED_EVENTS
+    return tail.last if tail.ended or aligned <= after else aligned

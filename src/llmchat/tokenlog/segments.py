@@ -87,7 +87,8 @@ def entries_of(
         if low > high:
             continue
         if channel is None:
-            entries.append(Entry(low, high, from_json(body)))
+            # Never cut at its end: of a reset that covers much, a reader would get two.
+            entries.append(Entry(low, last, from_json(body)))
         else:
             delta = _delta(channel, body, low - first, high - first)
             entries.append(Entry(low, high, delta))

@@ -5,20 +5,19 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from llmchat.errors import LlmchatError, LogGone, OffsetConflict, StorageUnavailable
-from llmchat.events import Entry, Event, is_terminal, merge
-from llmchat.ids import GenerationId
-from llmchat.tokenlog.base import BATCH_CHARS, Head
+from llmchat.events import Entry, Event, Reset, Started, is_terminal, merge, to_json
+from llmchat.ids import GenerationId, WorkerId
+from llmchat.tokenlog.base import BATCH_CHARS, NOBODY, Head
 from llmchat.tokenlog.live import Append, Live, all_done
 from llmchat.tokenlog.logfile import Durability, LogFile, Write
-from llmchat.tokenlog.replays import Replays
-from llmchat.tokenlog.segments import entries_of, grow
-from llmchat.tokenlog.tail import Tail, follow
+from llmchat.tokenlog.replays import Replays, replay_end
+from llmchat.tokenlog.segments import Growth, Segment, entries_of, grow
+from llmchat.tokenlog.tail import Readable, Tail, follow
 
 T = TypeVar("T")
 
@@ -30,23 +29,8 @@ _COLLECT_SECONDS_MOST = 0.004
 # is stored is shown at once; only its writer is let go a little later.
 _LIVE_AT_EASE = 32
 _PACE_SECONDS = 0.062
-# Replays end at multiples of this in a live log, so that they can be shared.
-_ALIGNED_EVENTS = 1024
 # Where the logs stand that ended lately: a reload after the end then asks no thread.
 _REMEMBERED_ENDED = 256
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    log: "SqliteTokenLog"
-    live: Live
-
-    @property
-    def tail(self) -> Tail:
-        return self.live.tail
-
-    async def stored(self, after: int) -> Sequence[Entry]:
-        return await self.log.stored(self.live, after)
 
 
 class SqliteTokenLog:
@@ -88,20 +72,51 @@ class SqliteTokenLog:
         await self._write(self._file.close)
         self._writing.shutdown()
 
-    async def append(self, log: GenerationId, events: Sequence[Event], *, at: int) -> None:
+    async def append(
+        self, log: GenerationId, events: Sequence[Event], *, at: int, writer: WorkerId = NOBODY
+    ) -> None:
         live = self._live.get(log)
         if live is None:
-            live = await self._find_or_make(log, at)
-        tail = live.tail
-        if tail.sealed or tail.next != at:
+            live = await self._find_or_make(log, at, writer)
+        if live.writer not in (None, writer) or not live.tail.takes(at):
             raise OffsetConflict(f"{log} cannot be continued at offset {at}.")
-        ends = is_terminal(events[-1])
         growth = grow(live.open, events, at)
         live.open = growth.open
-        tail.reserve(len(events), terminal=ends)
+        await self._store(live, at, events, growth)
+
+    async def fence(self, log: GenerationId, writer: WorkerId) -> Head:
+        live = await self._find(log)
+        live.writer = writer
+        # What the last writer still has on its way comes before whatever this one appends.
+        with live.tail.waiter(None) as waiter:
+            while live.tail.next > live.tail.last + 1:
+                await waiter.news()
+        return Head(live.tail.last, live.tail.ended)
+
+    async def restore(
+        self, log: GenerationId, started: Started, reset: Reset, *, upto: int, writer: WorkerId
+    ) -> None:
+        live = await self._find_or_make(log, 1, writer)
+        if not live.tail.takes(1):
+            raise OffsetConflict(f"There is a log of {log}.")
+        growth = grow(None, [started], 1)
+        growth.added.append(Segment(2, upto, None, to_json(reset).decode()))
+        await self._store(live, 1, [started, reset], growth, upto)
+
+    async def _store(
+        self,
+        live: Live,
+        at: int,
+        events: Sequence[Event],
+        growth: Growth,
+        upto: int | None = None,
+    ) -> None:
+        ends = is_terminal(events[-1])
+        last = at + len(events) - 1 if upto is None else upto
+        live.tail.reserve(last - at + 1, terminal=ends)
         stored: asyncio.Future[None] = self._loop.create_future()
-        write = Write(live.id, log, at == 1, ends, growth)
-        self._pending.append(Append(live, at, events, write, stored))
+        write = Write(live.id, live.name, at == 1, ends, growth)
+        self._pending.append(Append(live, at, last, events, write, stored))
         self._wanted.set()
         await stored
 
@@ -150,7 +165,7 @@ class SqliteTokenLog:
             live.tail.released = True
             live.tail.wake()
 
-    async def _find_or_make(self, log: GenerationId, at: int) -> Live:
+    async def _find_or_make(self, log: GenerationId, at: int, writer: WorkerId) -> Live:
         try:
             return await self._find(log)
         except LogGone:
@@ -159,7 +174,9 @@ class SqliteTokenLog:
         # Nothing awaited since the look-up said no, except by whoever was quicker.
         live = self._live.get(log)
         if live is None:
-            live = self._live[log] = Live(self._next_id, log, self._new_tail(0, ended=False))
+            live = self._live[log] = Live(
+                self._next_id, log, self._new_tail(0, ended=False), writer
+            )
             self._next_id += 1
         return live
 
@@ -189,11 +206,12 @@ class SqliteTokenLog:
         tail.released = self._released
         return tail
 
-    async def _open(self, log: GenerationId) -> "_Reading":
-        return _Reading(self, await self._find(log))
+    async def _open(self, log: GenerationId) -> Readable:
+        live = await self._find(log)
+        return Readable(live.tail, partial(self._stored, live))
 
-    async def stored(self, live: Live, after: int) -> Sequence[Entry]:
-        upto = _replay_end(live.tail, after)
+    async def _stored(self, live: Live, after: int) -> Sequence[Entry]:
+        upto = replay_end(live.tail, after)
 
         async def read() -> Sequence[Entry]:
             return merge(await self._entries(live, after, upto, BATCH_CHARS))
@@ -245,7 +263,10 @@ class SqliteTokenLog:
 
     def _publish(self, append: Append) -> None:
         live = append.live
-        live.tail.publish(append.events)
+        if append.covers_more:
+            live.tail.move(append.last, ended=False)
+        else:
+            live.tail.publish(append.events)
         if live.tail.ended and self._live.get(live.name) is live:
             del self._live[live.name]
             self._departed += 1
@@ -279,10 +300,3 @@ class SqliteTokenLog:
             raise StorageUnavailable(
                 f"The log in {self._path} could not be used: {error}.", retry_after_seconds=5
             ) from error
-
-
-def _replay_end(tail: Tail, after: int) -> int:
-    """How far a replay goes at once: to the end of a log that has ended; in a live one to where
-    the next reader's would go, too."""
-    aligned = tail.last // _ALIGNED_EVENTS * _ALIGNED_EVENTS
-    return tail.last if tail.ended or aligned <= after else aligned

@@ -3,8 +3,8 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol
 
 from llmchat.errors import BadCursor, LogGone
 from llmchat.events import Delta, Entry, Event, Reset, ToolCall, is_terminal, merge
@@ -32,6 +32,13 @@ class Tail:
         self._entries: deque[Entry] = deque(maxlen=_KEPT_ENTRIES)
         self._waiters: set[Waiter] = set()
 
+    def takes(self, at: int) -> bool:
+        return not self.sealed and self.next == at
+
+    @property
+    def followed(self) -> bool:
+        return bool(self._waiters)
+
     def reserve(self, count: int, *, terminal: bool) -> None:
         self.next += count
         self.sealed = terminal
@@ -40,6 +47,7 @@ class Tail:
         """Forget what was reserved: it could not be stored."""
         self.next = self.last + 1
         self.sealed = self.ended
+        self.wake()
 
     def publish(self, events: Sequence[Event]) -> None:
         """Make stored events visible and wake the readers."""
@@ -47,6 +55,14 @@ class Tail:
             self.last += 1
             self._entries.append(Entry(self.last, self.last, event))
         self.ended = is_terminal(events[-1])
+        self.wake()
+
+    def move(self, last: int, *, ended: bool) -> None:
+        """The log is further than was seen here: what lies between is only in the store."""
+        self._entries.clear()
+        self.last = last
+        self.next = last + 1
+        self.ended = self.sealed = ended
         self.wake()
 
     def wake(self) -> None:
@@ -96,15 +112,13 @@ def _chars_of(event: Event) -> int:
             return 0
 
 
-class Readable(Protocol):
-    """A log whose newest entries are in its tail, and all of them in a store."""
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """A log whose newest entries are in its tail. `stored` gives what follows an offset, a batch at
+    a time, whether that is in memory or not."""
 
-    @property
-    def tail(self) -> Tail: ...
-
-    async def stored(self, after: int) -> Sequence[Entry]:
-        """What follows `after`, a batch at a time, whether in memory or not."""
-        ...
+    tail: Tail
+    stored: Callable[[int], Awaitable[Sequence[Entry]]]
 
 
 async def follow(

@@ -1,0 +1,214 @@
+"""The connections to Redis: few, none of them a reader's own, and each command in its own time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import structlog
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as NoConnection
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+from llmchat.errors import StorageUnavailable
+from llmchat.tasks import TaskSet
+
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
+
+_ANSWER_SECONDS = 1.0
+_MOST_CONNECTIONS = 8
+_PING_SECONDS = 1.0
+_SILENT_SECONDS = 3.0
+_RECONNECT_SECONDS = 0.2
+
+FAULTS = (RedisError, OSError, TimeoutError)
+
+
+class Script:
+    """A script, known to Redis by its digest; after Redis forgot it, told again."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.digest: str | None = None
+
+
+class RedisClient:
+    """Commands with short patience: whoever can wait longer asks again. Use as a context manager.
+
+    A command is never cancelled with its caller: its answer would go to whoever uses the
+    connection next."""
+
+    def __init__(self, url: str) -> None:
+        self._pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=_MOST_CONNECTIONS,
+            timeout=_ANSWER_SECONDS,
+            socket_timeout=_ANSWER_SECONDS,
+            socket_connect_timeout=_ANSWER_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self.redis: Redis = Redis(connection_pool=self._pool)
+        self._asking = TaskSet()
+
+    async def aclose(self) -> None:
+        await self._asking.cancel_all()
+        with suppress(*FAULTS):
+            await self.redis.aclose()
+            await self._pool.disconnect()
+
+    async def ask(self, work: Callable[[], Awaitable[T]]) -> T:
+        """The answer, or StorageUnavailable within about a second."""
+
+        async def asked() -> T:
+            return await work()
+
+        try:
+            return await asyncio.shield(self._asking.start(asked(), name="redis"))
+        except FAULTS as error:
+            raise unavailable(error) from error
+
+    async def again(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Like `ask`, for what may be asked twice: of a Redis that was restarted, every connection
+        in the pool is dead, and the first to use one hears of it."""
+        try:
+            return await self.ask(work)
+        except StorageUnavailable as error:
+            if not isinstance(error.__cause__, NoConnection):
+                raise
+            await self._pool.disconnect(inuse_connections=False)
+            return await self.ask(work)
+
+    async def run(self, script: Script, keys: Sequence[str], *arguments: object) -> Any:
+        """What one script answers, which may be asked twice."""
+        (result,) = await self.again(lambda: self._run_all(script, [(keys, arguments)]))
+        if isinstance(result, Exception):
+            raise unavailable(result) from result
+        return result
+
+    async def run_all(
+        self, script: Script, calls: Sequence[tuple[Sequence[str], Sequence[object]]]
+    ) -> list[Any]:
+        """One script many times, in one round trip; an answer may be a RedisError."""
+        return await self.ask(lambda: self._run_all(script, calls))
+
+    async def _run_all(
+        self, script: Script, calls: Sequence[tuple[Sequence[str], Sequence[object]]]
+    ) -> list[Any]:
+        if script.digest is None:
+            script.digest = await self.redis.script_load(script.text)
+        results = await self._send(script.digest, calls)
+        forgotten = [n for n, result in enumerate(results) if isinstance(result, NoScriptError)]
+        if forgotten:
+            script.digest = await self.redis.script_load(script.text)
+            again = await self._send(script.digest, [calls[n] for n in forgotten])
+            for n, result in zip(forgotten, again, strict=True):
+                results[n] = result
+        return results
+
+    async def _send(
+        self, digest: str, calls: Sequence[tuple[Sequence[str], Sequence[object]]]
+    ) -> list[Any]:
+        pipeline: Any = self.redis.pipeline(transaction=False)
+        for keys, arguments in calls:
+            pipeline.evalsha(digest, len(keys), *keys, *arguments)
+        results: list[Any] = await pipeline.execute(raise_on_error=False)
+        return results
+
+
+class Listener:
+    """One connection that hears everything said to `channel`, and connects again for ever.
+
+    `connected` runs whenever it listens from now on: what was said before is lost."""
+
+    def __init__(
+        self,
+        url: str,
+        channel: str,
+        heard: Callable[[bytes], None],
+        connected: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._redis: Redis = Redis.from_url(
+            url,
+            socket_timeout=_SILENT_SECONDS,
+            socket_connect_timeout=_ANSWER_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._channel = channel
+        self._heard = heard
+        self._connected = connected
+        self._tasks = TaskSet()
+
+    async def __aenter__(self) -> "Listener":
+        self._tasks.spawn(self._listen_for_ever(), name=f"redis {self._channel}")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._tasks.cancel_all()
+        with suppress(*FAULTS):
+            await self._redis.aclose()
+
+    async def _listen_for_ever(self) -> None:
+        while True:
+            try:
+                async with self._redis.pubsub() as subscription:
+                    await self._listen(subscription)
+            except (StorageUnavailable, *FAULTS) as error:
+                _log.warning("Redis does not tell what is new", error=str(error))
+            await asyncio.sleep(_RECONNECT_SECONDS)
+
+    async def _listen(self, subscription: Any) -> None:
+        loop = asyncio.get_running_loop()
+        await subscription.subscribe(self._channel)
+        heard_at, pinged_at = loop.time(), 0.0
+        while True:
+            if loop.time() - pinged_at > _PING_SECONDS:
+                pinged_at = loop.time()
+                await subscription.ping()
+            message = await subscription.get_message(timeout=_PING_SECONDS)
+            if message is not None:
+                heard_at = loop.time()
+                if message["type"] == "message":
+                    self._heard(message["data"])
+                elif message["type"] == "subscribe":
+                    await self._connected()
+            elif loop.time() - heard_at > _SILENT_SECONDS:
+                raise TimeoutError("the connection is silent")
+
+
+def unavailable(error: Exception) -> StorageUnavailable:
+    reason = str(error) or type(error).__name__
+    return StorageUnavailable(f"Redis could not be used: {reason}.", retry_after_seconds=5)
+
+
+async def broken_promises(client: RedisClient) -> list[str]:
+    """What this Redis may lose, in sentences; raises StorageUnavailable when it does not answer."""
+    try:
+        found: Any = await client.again(
+            lambda: client.redis.config_get("appendonly", "maxmemory-policy", "maxmemory")
+        )
+    except StorageUnavailable as error:
+        if isinstance(error.__cause__, ResponseError):
+            return ["Redis does not show its configuration: see to appendonly and eviction (P1)."]
+        raise
+    settings = {_text(name): _text(value) for name, value in found.items()}
+    warnings = []
+    if settings.get("appendonly") != "yes":
+        warnings.append(
+            "Redis keeps no append-only file: what was shown is lost when it restarts (P1). "
+            "Set `appendonly yes`."
+        )
+    evicts = settings.get("maxmemory-policy", "noeviction") != "noeviction"
+    if evicts and settings.get("maxmemory", "0") != "0":
+        warnings.append(
+            "Redis evicts keys when its memory is full: a live answer may vanish (P1, P4). "
+            "Set `maxmemory-policy noeviction`."
+        )
+    return warnings
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
