@@ -91,7 +91,7 @@ class Cluster:
         """`llmchat db upgrade`, which a deployment runs once before its processes."""
         process = Process(self._folder / "upgrade.log")
         program = Path(sys.executable).with_name("llmchat")
-        env = environment({"DATABASE_URL": self.postgres.url()})
+        env = environment({"DATABASE_URL": self.postgres.url(), "REDIS_URL": self.redis.url})
         process.launch([program, "db", "upgrade"], self._folder, env)
         assert await process.exit_code() == 0, process.log
 
