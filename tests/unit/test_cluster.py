@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from tests.cluster import Cluster
