@@ -36,8 +36,7 @@ class Cluster:
         processes: int = 2,
         proxied: bool = False,
     ) -> None:
-        # Not a fast one: what it acknowledged it has to have when it is killed.
-        self.postgres = Postgres(fast=False)
+        self.postgres = Postgres()
         self.redis = RedisServer(folder / "redis")
         self.postgres_proxy = FaultProxy(self.postgres.port)
         self.redis_proxy = FaultProxy(self.redis.port)
@@ -92,7 +91,7 @@ class Cluster:
         """`llmchat db upgrade`, which a deployment runs once before its processes."""
         process = Process(self._folder / "upgrade.log")
         program = Path(sys.executable).with_name("llmchat")
-        env = environment({"DATABASE_URL": self.postgres.url()})
+        env = environment({"DATABASE_URL": self.postgres.url(), "REDIS_URL": self.redis.url})
         process.launch([program, "db", "upgrade"], self._folder, env)
         assert await process.exit_code() == 0, process.log
 
