@@ -26,6 +26,7 @@ from llmchat.domain import Params
 from llmchat.errors import StorageUnavailable
 from llmchat.ids import WorkerId, new_id
 from llmchat.providers.base import Provider
+from llmchat.providers.continuing import Continuing
 from llmchat.providers.demo import DemoProvider
 from llmchat.providers.factory import ProviderFactory, Source
 from llmchat.providers.openai import OpenAIProvider
@@ -177,8 +178,9 @@ def _provider(name: str, found: ProviderSettings, attempts: int) -> Provider:
         api_key=None if found.api_key is None else found.api_key.get_secret_value(),
         headers=found.headers,
         models=found.models,
+        prefills=found.prefill,
     )
-    return Retrying(provider, attempts=attempts)
+    return Continuing(Retrying(provider, attempts=attempts))
 
 
 def database_path(settings: Settings) -> Path:
