@@ -28,6 +28,7 @@ from llmchat.engines import Engines, open_engines
 from llmchat.errors import StorageUnavailable
 from llmchat.ids import WorkerId, new_id
 from llmchat.providers.base import Provider
+from llmchat.providers.continuing import Continuing
 from llmchat.providers.demo import DemoProvider
 from llmchat.providers.factory import ProviderFactory, Source
 from llmchat.providers.openai import OpenAIProvider
@@ -220,8 +221,9 @@ def _provider(name: str, found: ProviderSettings, attempts: int) -> Provider:
         api_key=None if found.api_key is None else found.api_key.get_secret_value(),
         headers=found.headers,
         models=found.models,
+        prefills=found.prefill,
     )
-    return Retrying(provider, attempts=attempts)
+    return Continuing(Retrying(provider, attempts=attempts))
 
 
 def _clocks(settings: Settings) -> Clocks:

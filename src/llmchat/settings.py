@@ -16,7 +16,7 @@ from pydantic_settings import (
 from llmchat.config.complaints import Complaints, Origin
 from llmchat.config.fields import DatabaseUrl, Directory, Env, Host, LogLevel, OnCrash, RedisUrl
 from llmchat.config.layers import VariablesLayer
-from llmchat.config.presets import PRESETS
+from llmchat.config.presets import PRESETS, completed
 from llmchat.config.provider import KEYS_OF_A_TABLE, ProviderName, ProviderSettings
 from llmchat.config.tomlfile import CONFIG_NAME, TomlFile
 from llmchat.config.variables import Variables
@@ -135,9 +135,7 @@ class Settings(BaseSettings):
         if not isinstance(tables, Mapping):
             return tables
         return {
-            name: {"base_url": PRESETS[name].base_url, **table}
-            if name in PRESETS and isinstance(table, Mapping) and "base_urls" not in table
-            else table
+            name: completed(name, table) if isinstance(table, Mapping) else table
             for name, table in tables.items()
         }
 
@@ -188,6 +186,7 @@ class Settings(BaseSettings):
             if self.discover and preset.looked_for_on and name not in found:
                 found[name] = ProviderSettings(
                     base_url=preset.base_url,
+                    prefill=preset.prefill,
                     source=f"looked for on {preset.looked_for_on}",
                     optional=True,
                 )

@@ -1,6 +1,8 @@
 """One text for everybody: what no JSON, UTF-8 or database can carry is replaced, once."""
 
 import re
+from collections.abc import Iterator
+from itertools import chain
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
@@ -18,6 +20,18 @@ def clean(text: str) -> str:
         lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), text
     )
     return _UNFIT.sub(_REPLACEMENT, paired)
+
+
+def rest_of(pieces: Iterator[str], begun: str) -> Iterator[str] | None:
+    """The pieces of a text behind its beginning; None when it does not begin like that."""
+    piece, read = "", 0
+    while read < len(begun):
+        piece = next(pieces, "")
+        if not piece or not piece.startswith(begun[read : read + len(piece)]):
+            return None
+        read += len(piece)
+    surplus = read - len(begun)
+    return chain([piece[-surplus:]], pieces) if surplus else pieces
 
 
 class TextRepair:

@@ -99,6 +99,24 @@ async def test_one_answer_after_the_other_meets_no_closed_connection(
     assert [heard.error for heard in answers if heard.error] == []
 
 
+@pytest.mark.parametrize("prefills", [True, False], ids=["asked to go on", "by itself"])
+async def test_an_answer_that_was_cut_off_is_gone_on_with(llama: LlamaCpp, prefills: bool) -> None:
+    opened = at(llama, prefills=prefills)
+    greedy = Params(temperature=0, seed=1, max_tokens=40)
+    whole = (await listen(opened, prompt(MODEL, greedy))).text
+    begun = whole[: len(whole) // 2].rstrip()
+    # Without Continuing around it: what is not repeated need not be left out.
+    rest = await listen(opened, prompt(MODEL, greedy, begun=begun))
+    await opened.aclose()
+
+    assert rest.error is None
+    assert rest.finished is not None
+    assert rest.finished.usage is not None
+    assert rest.finished.usage.output_tokens == greedy.max_tokens
+    assert len(rest.text.split()) > 10
+    assert not rest.text.startswith(begun)
+
+
 async def test_a_prompt_that_is_too_long_is_refused_in_its_own_words(
     provider: OpenAIProvider,
 ) -> None:
@@ -208,5 +226,7 @@ def _some_text(reader: Reader) -> bool:
     return len(reader.text) > 50
 
 
-def at(server: LlamaCpp) -> OpenAIProvider:
-    return OpenAIProvider("local", base_url=f"{server.url}/v1", api_key=None, headers={})
+def at(server: LlamaCpp, *, prefills: bool = True) -> OpenAIProvider:
+    return OpenAIProvider(
+        "local", base_url=f"{server.url}/v1", api_key=None, headers={}, prefills=prefills
+    )

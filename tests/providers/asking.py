@@ -86,12 +86,19 @@ async def ask(provider: Provider, model: str = "story", **options: OptionValue) 
     return await listen(provider, prompt(mock_model(model, **options)))
 
 
-def prompt(model: str = "story", params: Params | None = None) -> Prompt:
-    return Prompt(model, [PromptMessage(Role.USER, SAID)], params or Params())
+def prompt(model: str = "story", params: Params | None = None, *, begun: str = "") -> Prompt:
+    """With `begun`, the answer is begun already, and to be gone on with."""
+    said = [PromptMessage(Role.USER, SAID)]
+    answer = [PromptMessage(Role.ASSISTANT, begun)] if begun else []
+    return Prompt(model, said + answer, params or Params())
 
 
-def openai_at(base_url: str, *, api_key: str | None = KEY) -> OpenAIProvider:
-    return OpenAIProvider("openai", base_url=base_url, api_key=api_key, headers={})
+def openai_at(
+    base_url: str, *, api_key: str | None = KEY, prefills: bool = False
+) -> OpenAIProvider:
+    return OpenAIProvider(
+        "openai", base_url=base_url, api_key=api_key, headers={}, prefills=prefills
+    )
 
 
 Script = Sequence[Sequence[ProviderEvent] | ProviderError]
@@ -100,7 +107,13 @@ Script = Sequence[Sequence[ProviderEvent] | ProviderError]
 class Scripted:
     """A provider that does at each call what the next script says: gives batches, raises errors."""
 
-    def __init__(self, *scripts: Script, models: Sequence[str] | ProviderError = ()) -> None:
+    def __init__(
+        self,
+        *scripts: Script,
+        models: Sequence[str] | ProviderError = (),
+        prefills: bool = False,
+    ) -> None:
+        self.prefills = prefills
         self.calls = 0
         self.listings = 0
         self.open = 0

@@ -20,9 +20,10 @@ MANY = 50_000
 FAST = {"tokens_per_second": 0}
 
 
-async def demo(model: str, said: str = "hi", **params: object) -> Heard:
+async def demo(model: str, said: str = "hi", begun: str = "", **params: object) -> Heard:
     extra = {**FAST, **params.pop("extra", {})}  # type: ignore[dict-item]
     messages = [PromptMessage(Role.SYSTEM, "be brief"), PromptMessage(Role.USER, said)]
+    messages += [PromptMessage(Role.ASSISTANT, begun)] if begun else []
     return await listen(DEMO, Prompt(model, messages, Params(extra=extra, **params)))  # type: ignore[arg-type]
 
 
@@ -49,6 +50,19 @@ async def test_markdown_is_the_whole_demo() -> None:
     page = files("llmchat").joinpath("static", "demo.md").read_text("utf-8")
 
     assert (await demo("markdown")).text == page
+
+
+@pytest.mark.parametrize("model", ["echo", "story", "markdown"])
+async def test_what_is_begun_is_gone_on_with_from_any_character(model: str) -> None:
+    assert DEMO.prefills
+    said, extra = "two  words", {"tokens": 12}
+    whole = (await demo(model, said, extra=extra)).text
+    for length in range(1, min(len(whole), 100)):
+        heard = await demo(model, said, begun=whole[:length], extra=extra)
+        assert (heard.text, heard.finish_reason) == (whole[length:], "stop")
+    assert (await demo(model, said, begun=whole, extra=extra)).text == ""
+    for other in ("x", f"{whole}x", f"{whole[:5]}\0"):
+        assert (await demo(model, said, begun=other, extra=extra)).text == whole
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,16 @@ def place(tmp_path: Path) -> Workplace:
 
 DEMO = ProviderSettings(kind="demo", source="built in")
 LOCAL = ProviderSettings(
-    base_url="http://127.0.0.1:8080/v1", source="looked for on localhost:8080", optional=True
+    base_url="http://127.0.0.1:8080/v1",
+    prefill=True,
+    source="looked for on localhost:8080",
+    optional=True,
 )
 OLLAMA = ProviderSettings(
-    base_url="http://127.0.0.1:11434/v1", source="looked for on localhost:11434", optional=True
+    base_url="http://127.0.0.1:11434/v1",
+    prefill=True,
+    source="looked for on localhost:11434",
+    optional=True,
 )
 
 
@@ -78,7 +84,7 @@ class TestFound:
         environ = {"OLLAMA_HOST": "0.0.0.0:11500"}
         found = place.load(environ).resolved_providers()["ollama"]
         assert found == ProviderSettings(
-            base_url="http://127.0.0.1:11500/v1", source="OLLAMA_HOST", optional=False
+            base_url="http://127.0.0.1:11500/v1", prefill=True, source="OLLAMA_HOST"
         )
         environ["OLLAMA_BASE_URL"] = "http://gpu:11434"
         assert place.load(environ).providers["ollama"].base_url == "http://gpu:11434/v1"
@@ -88,6 +94,7 @@ class TestFound:
         assert place.load(environ).resolved_providers()["local"] == ProviderSettings(
             base_url="http://gpu:8000/v1",
             api_key=SecretStr("sk-1"),
+            prefill=True,
             source="LLM_SERVER_URL and LLM_API_KEY",
         )
 
@@ -148,6 +155,25 @@ class TestTable:
         assert providers["groq"].base_url == "https://api.groq.com/openai/v1"
         assert providers["groq"].models == ("b",)
 
+    @pytest.mark.parametrize(
+        ("table", "prefill"),
+        [
+            ("[providers.local]", True),
+            ("[providers.local]\nbase_urls = ['http://a']", True),
+            ("[providers.local]\nprefill = false", False),
+            ("[providers.openai]\nbase_url = 'http://a'", False),
+            ("[providers.openai]\nbase_url = 'http://a'\nprefill = true", True),
+            ("[providers.x]\nbase_url = 'http://a'", False),
+            ("[providers.x]\nbase_url = 'http://a'\nprefill = true", True),
+        ],
+    )
+    def test_says_whether_an_answer_can_be_gone_on_with(
+        self, place: Workplace, table: str, prefill: bool
+    ) -> None:
+        place.write("llmchat.toml", table)
+        (found,) = place.load().providers.values()
+        assert found.prefill is prefill
+
     def test_replaces_one_that_is_looked_for(self, place: Workplace) -> None:
         place.write("llmchat.toml", "[providers.ollama]\nmodels = ['llama3']")
         found = place.load().resolved_providers()["ollama"]
@@ -197,6 +223,8 @@ class TestTable:
              "providers.groq.headers in llmchat.toml: expected header names"),
             ("[providers.groq]\nheaders = { X = 1 }",
              "providers.groq.headers.X in llmchat.toml: expected a valid string"),
+            ("[providers.groq]\nprefill = 'no way'",
+             "providers.groq.prefill in llmchat.toml: expected true or false"),
             ("[providers.groq]\nmodels = ['']",
              "providers.groq.models.0 in llmchat.toml: String should have at least 1 character"),
         ],

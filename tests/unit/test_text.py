@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmchat.text import TextRepair, clean
+from llmchat.text import TextRepair, clean, rest_of
 from tests.contract.strategies import ODD_TEXTS, bounded
 
 # `codec` None: with the surrogates that JSON can name and UTF-8 cannot carry.
@@ -78,3 +78,17 @@ class TestRepair:
         assert repair.feed("a\ud83d") == "a"
         assert repair.end() == "\ufffd"
         assert repair.end() == ""
+
+
+class TestRestOf:
+    @bounded
+    @given(st.lists(st.text("ab", min_size=1, max_size=3), max_size=8), st.integers(0, 30))
+    def test_is_what_follows_a_beginning(self, pieces: list[str], length: int) -> None:
+        whole = "".join(pieces)
+        rest = rest_of(iter(pieces), whole[:length])
+        assert rest is not None
+        assert "".join(rest) == whole[length:]
+
+    @pytest.mark.parametrize("begun", ["b", "aa", "ab x", "ab ab ", "ab abab"])
+    def test_there_is_none_of_another_text(self, begun: str) -> None:
+        assert rest_of(iter(["a", "b ", "ab"]), begun) is None

@@ -14,6 +14,7 @@ class Preset:
     key_names: tuple[str, ...] = ()
     url_names: tuple[str, ...] = ()
     normalise: Callable[[str], str] = http_url
+    prefill: bool = False
     looked_for_on: str | None = None
     """Where to look when no variable names a server. A server found like that is never sent a key:
     nobody said that it is the one the key is for."""
@@ -43,12 +44,14 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             key_names=("LLM_API_KEY",),
             url_names=("LLM_SERVER_URL",),
             normalise=server_url,
+            prefill=True,
             looked_for_on="localhost:8080",
         ),
         "ollama": Preset(
             f"http://127.0.0.1:{OLLAMA_PORT}/v1",
             url_names=("OLLAMA_BASE_URL", "OLLAMA_HOST"),
             normalise=ollama_url,
+            prefill=True,
             looked_for_on=f"localhost:{OLLAMA_PORT}",
         ),
     }
@@ -81,3 +84,12 @@ def find_providers(variables: Variables) -> Iterator[Found]:
             variables.problems.append(f"{url}: {error}.")
         else:
             yield Found(name, base_url, url, key)
+
+
+def completed(name: str, table: Mapping[str, object]) -> dict[str, object]:
+    """A provider's table with what its preset says where the table says nothing."""
+    preset = PRESETS.get(name)
+    if preset is None:
+        return dict(table)
+    url = {} if "base_urls" in table else {"base_url": preset.base_url}
+    return {**url, "prefill": preset.prefill, **table}

@@ -8,7 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 from llmchat.config.urls import http_url
 
 # What a person may write in the TOML file: two keys more, and two less, than the settings have.
-KEYS_OF_A_TABLE = ["kind", "base_url", "base_urls", "api_key", "api_key_file", "headers", "models"]
+KEYS_OF_A_TABLE = [
+    *("kind", "base_url", "base_urls", "api_key", "api_key_file", "headers", "models", "prefill")
+]
 LATER_KINDS = ("ollama", "anthropic", "websocket", "gguf")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -51,6 +53,9 @@ class ProviderSettings(BaseModel):
     headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field({}, repr=False)
     models: tuple[Annotated[str, Field(min_length=1, max_length=256)], ...] = ()
     """The models to offer; when empty, the server is asked for its list."""
+    prefill: bool = False
+    """Whether the server goes on with an answer that is begun, as llama.cpp, vLLM and Ollama do:
+    it then continues what a crash cut off."""
     source: str = "the program"
     """Where these settings were found, for people to read."""
     optional: bool = False

@@ -9,6 +9,7 @@ from typing import Literal
 
 from llmchat.mock.options import Options
 from llmchat.mock.quirks import Quirk, quirk_of
+from llmchat.text import rest_of
 
 BURST_TOKENS = 32
 TOOL_CALLS = (
@@ -51,6 +52,8 @@ class Answer:
     source: Iterator[Piece]
     max_tokens: int | None
     natural_finish_reason: str
+    reasoning_tokens: int = 0
+    """How many of the first pieces are reasoning."""
 
     def __iter__(self) -> Iterator[Piece]:
         return islice(self.source, self.max_tokens)
@@ -61,14 +64,30 @@ class Answer:
 
 def compose(options: Options, echo: str | None = None, max_tokens: int | None = None) -> Answer:
     """The answer that the options ask for; `echo` is a text to say back instead of a story."""
-    quirk = quirk_of(options.fail)
     reasoning = (Token("reasoning", f"r{number} ") for number in range(options.reasoning))
-    if quirk.tool_calls:
-        return Answer(chain(reasoning, tool_call_pieces()), max_tokens, "tool_calls")
+    if quirk_of(options.fail).tool_calls:
+        return Answer(
+            chain(reasoning, tool_call_pieces()), max_tokens, "tool_calls", options.reasoning
+        )
+    answer = (Token("answer", text) for text in texts(options, echo))
+    pieces = chain(reasoning, answer)
+    return Answer(pieces, max_tokens, options.finish_reason, options.reasoning)
+
+
+def compose_rest(
+    options: Options, begun: str, echo: str | None = None, max_tokens: int | None = None
+) -> Answer:
+    """What follows `begun` in that answer, and the whole one when it does not begin like that."""
+    rest = rest_of(texts(options, echo), begun) if options.prefill == "continue" else None
+    if not begun or rest is None or quirk_of(options.fail).tool_calls:
+        return compose(options, echo, max_tokens)
+    # What was thought before it is not thought again.
+    return Answer((Token("answer", text) for text in rest), max_tokens, options.finish_reason)
+
+
+def texts(options: Options, echo: str | None) -> Iterator[str]:
     text = options.text if options.text is not None else echo
-    texts = story(options.tokens, quirk) if text is None else iter(words(text))
-    answer = (Token("answer", text) for text in texts)
-    return Answer(chain(reasoning, answer), max_tokens, options.finish_reason)
+    return story(options.tokens, quirk_of(options.fail)) if text is None else iter(words(text))
 
 
 def story(tokens: int, quirk: Quirk) -> Iterator[str]:

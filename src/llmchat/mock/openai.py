@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
-from llmchat.mock.answer import compose
+from llmchat.mock.answer import compose_rest
 from llmchat.mock.behaviour import MODEL_NAMES, ModelName, UnusableModelError, explained
 from llmchat.mock.exchange import Call, Exchange
 from llmchat.mock.openai_wire import ChatChunks, completion_json, error_json, to_json
@@ -51,6 +51,11 @@ class ChatRequest(BaseModel):
         texts = (message.text() for message in reversed(self.messages) if message.role == "user")
         return next(texts, "")
 
+    def begun(self) -> str:
+        """What the answer begins with: the text of an assistant's last message."""
+        last = self.messages[-1] if self.messages else None
+        return last.text() if last is not None and last.role == "assistant" else ""
+
     def prompt_tokens(self) -> int:
         return sum(len(message.text().split()) for message in self.messages)
 
@@ -82,11 +87,11 @@ async def complete(call: Call, request: ChatRequest, model: ModelName, options: 
     with_usage = request.wants_usage(options)
     wire = ChatChunks(request.model, quirk_of(options.fail), with_usage=with_usage)
     exchange = Exchange(call, wire, options)
-    answer = compose(options, request.echo(model), request.token_limit())
+    answer = compose_rest(options, request.begun(), request.echo(model), request.token_limit())
     if request.stream:
         await stream_answer(exchange, answer, request.prompt_tokens())
     elif (pieces := await generate(exchange, answer)) is not None:
-        usage = usage_of(exchange, request.prompt_tokens()) if with_usage else None
+        usage = usage_of(exchange, answer, request.prompt_tokens()) if with_usage else None
         body = completion_json(request.model, pieces, answer.finish_reason(), usage)
         await call.response.send_whole(200, JSON, to_json(body))
 

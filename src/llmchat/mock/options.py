@@ -35,6 +35,10 @@ class Options(BaseModel):
     finish_reason: Annotated[str, Field(description="how a whole answer says that it ended")] = (
         "stop"
     )
+    prefill: Annotated[
+        Literal["continue", "ignore"],
+        Field(description="behind an assistant's last message: go on with it, or begin again"),
+    ] = "continue"
     fail: Annotated[str, Field(description="a kind of failure, see below; empty: none")] = ""
     after: Annotated[
         int, Field(ge=0, description="tokens, reasoning included, sent before a stream fails")

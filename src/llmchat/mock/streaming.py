@@ -21,7 +21,7 @@ async def stream_answer(exchange: Exchange, answer: Answer, prompt_tokens: int) 
         if not await midway(exchange):
             return
     await send_pieces(exchange, pieces, pace)
-    usage = usage_of(exchange, prompt_tokens)
+    usage = usage_of(exchange, answer, prompt_tokens)
     for frame in exchange.wire.closing(answer.finish_reason(), usage):
         await send_frame(exchange, frame)
     await exchange.response.end()
@@ -58,6 +58,6 @@ async def generate(exchange: Exchange, answer: Answer) -> list[Piece] | None:
     return pieces
 
 
-def usage_of(exchange: Exchange, prompt_tokens: int) -> Usage:
+def usage_of(exchange: Exchange, answer: Answer, prompt_tokens: int) -> Usage:
     sent = exchange.call.record.tokens_sent
-    return Usage(prompt_tokens, sent, min(sent, exchange.options.reasoning))
+    return Usage(prompt_tokens, sent, min(sent, answer.reasoning_tokens))

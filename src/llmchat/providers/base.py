@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from llmchat.domain import Model, Prompt
+from llmchat.domain import Model, Prompt, Role
 from llmchat.events import Delta, Finished, ToolCall
 
 ProviderEvent = Delta | ToolCall | Finished
@@ -12,6 +12,13 @@ ProviderEvent = Delta | ToolCall | Finished
 
 class Provider(Protocol):
     """A model's server, or a wrapper around one: new behaviour is a wrapper with this shape."""
+
+    @property
+    def prefills(self) -> bool:
+        """Whether a prompt whose last message is an assistant's is gone on with: the model writes
+        what follows that text. The stream then gives only what follows. Where this is False, what
+        comes for such a prompt is another answer."""
+        ...
 
     def stream(self, prompt: Prompt) -> AsyncGenerator[Sequence[ProviderEvent], None]:
         """Generate. One yield is all that came at once, never nothing: whoever takes it slowly
@@ -32,6 +39,13 @@ class Provider(Protocol):
     async def aclose(self) -> None:
         """Let go of all connections."""
         ...
+
+
+def prefilled(prompt: Prompt) -> str:
+    """What the prompt begins the answer with; nothing when its last message is not an
+    assistant's."""
+    last = prompt.messages[-1] if prompt.messages else None
+    return last.content if last is not None and last.role is Role.ASSISTANT else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from itertools import islice
 from llmchat.domain import Model, Prompt, Role
 from llmchat.errors import UpstreamRejected
 from llmchat.events import Delta, Finished, Usage
-from llmchat.providers.base import ProviderEvent
-from llmchat.text import clean
+from llmchat.providers.base import ProviderEvent, prefilled
+from llmchat.text import clean, rest_of
 
 _STORY_TOKENS = 300
 _BURST = 64
@@ -26,6 +26,8 @@ class DemoProvider:
 
     `params.extra` takes `tokens` and `tokens_per_second` (0: as fast as possible).
     """
+
+    prefills = True
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Sequence[ProviderEvent], None]:
         tokens = _tokens(prompt)
@@ -67,7 +69,7 @@ def _tokens(prompt: Prompt) -> Iterator[str]:
     if make is None:
         known = ", ".join(f"demo/{name}" for name in _MODELS)
         raise UpstreamRejected(f"There is no model demo/{prompt.model}; there are {known}.")
-    return make(prompt)
+    return rest_of(make(prompt), prefilled(prompt)) or make(prompt)
 
 
 def _words(text: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from llmchat.errors import (
     UpstreamTruncated,
     UpstreamUnavailable,
 )
-from llmchat.providers.base import ProviderEvent
+from llmchat.providers.base import ProviderEvent, prefilled
 from llmchat.providers.openai_chunks import ChunkReader
 from llmchat.providers.openai_client import OpenAIClient, whole_body
 from llmchat.providers.transport import body_of
@@ -37,6 +37,9 @@ _AFTER_FINISH_SECONDS = 2.0
 # Behind [DONE] comes only the end of the response. A connection that has not seen it cannot be used
 # again, and the next answer would begin with another TLS handshake.
 _AFTER_DONE_SECONDS = 0.1
+# llama.cpp goes on by itself; vLLM, SGLang and llama.cpp told otherwise are asked to. Either of the
+# two alone is refused, and Ollama heeds neither.
+_GO_ON = {"add_generation_prompt": False, "continue_final_message": True}
 
 
 class OpenAIProvider:
@@ -44,7 +47,8 @@ class OpenAIProvider:
     those cost ten times as much as reading the one field that matters.
 
     `name` is what the operator calls it in the settings and is used in error texts; `models`, when
-    given, are offered without asking the server for its list.
+    given, are offered without asking the server for its list; `prefills` says that the server goes
+    on with an assistant's last message.
     """
 
     def __init__(
@@ -55,7 +59,9 @@ class OpenAIProvider:
         api_key: str | None,
         headers: Mapping[str, str],
         models: Sequence[str] = (),
+        prefills: bool = False,
     ) -> None:
+        self.prefills = prefills
         self._name = name
         self._models = models
         self._client = OpenAIClient(name, base_url=base_url, api_key=api_key, headers=headers)
@@ -111,7 +117,7 @@ class OpenAIProvider:
             stream=True,
             # Its bytes are read as they are: a compressed stream would also come late.
             extra_headers={"Accept-Encoding": "identity"},
-            extra_body=_body(prompt, limit),
+            extra_body=_body(prompt, limit, prefills=self.prefills),
         )
 
     async def _list_models(self) -> Mapping[str, int | None]:
@@ -155,13 +161,14 @@ def _in_mid_answer(error: UpstreamUnavailable) -> UpstreamTruncated:
     )
 
 
-def _body(prompt: Prompt, limit: str) -> dict[str, Any]:
+def _body(prompt: Prompt, limit: str, *, prefills: bool) -> dict[str, Any]:
     params = prompt.params.as_json()
     params.pop("skip_thinking", None)
     extra = params.pop("extra", {})
     if "max_tokens" in params:
         params[limit] = params.pop("max_tokens")
     body = {
+        **(_GO_ON if prefills and prefilled(prompt) else {}),
         **extra,
         **params,
         "model": prompt.model,

@@ -28,6 +28,10 @@ class Retrying:
         self._inner = inner
         self._attempts = attempts
 
+    @property
+    def prefills(self) -> bool:
+        return self._inner.prefills
+
     async def stream(self, prompt: Prompt) -> Batches:
         first, batches = await self._begin(prompt)
         async with aclosing(batches):

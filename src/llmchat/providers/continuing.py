@@ -1,0 +1,82 @@
+"""An answer that was begun goes on, and what was there already is not shown twice."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from llmchat.domain import Model, Prompt
+from llmchat.events import Delta, Finished
+from llmchat.providers.base import Provider, ProviderEvent, prefilled
+
+Batches = AsyncGenerator[Sequence[ProviderEvent], None]
+
+
+class Continuing:
+    """A Provider that leaves out the repetition of a server that ignores what is prefilled, and
+    writes the same answer from its beginning."""
+
+    def __init__(self, inner: Provider) -> None:
+        self._inner = inner
+
+    @property
+    def prefills(self) -> bool:
+        return self._inner.prefills
+
+    def stream(self, prompt: Prompt) -> Batches:
+        batches = self._inner.stream(prompt)
+        begun = prefilled(prompt) if self.prefills else ""
+        # Not another generator on the way of every token that continues nothing.
+        return _behind(begun, batches) if begun else batches
+
+    async def models(self) -> Sequence[Model]:
+        return await self._inner.models()
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+async def _behind(begun: str, batches: Batches) -> Batches:
+    repetition = _Repetition(begun)
+    async with aclosing(batches):
+        async for batch in batches:
+            kept = batch if repetition.decided else repetition.without(batch)
+            if kept:
+                yield kept
+
+
+class _Repetition:
+    """Holds the text back for as long as it may be what was there already.
+
+    It is never given when the answer breaks off, or is cut by its length, before that is clear: a
+    page of doubled text would be worse than a few words that are missing behind it.
+    """
+
+    def __init__(self, begun: str) -> None:
+        self.decided = False
+        self._begun = begun
+        self._read = 0
+
+    def without(self, batch: Sequence[ProviderEvent]) -> Sequence[ProviderEvent]:
+        kept: list[ProviderEvent] = []
+        for event in batch:
+            if self.decided:
+                kept.append(event)
+            elif isinstance(event, Delta) and event.channel == "answer":
+                kept += self._take(event.text)
+            else:
+                kept += [*self._let_go(event), event]
+        return kept
+
+    def _take(self, text: str) -> list[ProviderEvent]:
+        repeated = self._begun[self._read : self._read + len(text)]
+        if not text.startswith(repeated):
+            return self._decide(self._begun[: self._read] + text)
+        self._read += len(repeated)
+        return self._decide(text[len(repeated) :]) if self._read == len(self._begun) else []
+
+    def _let_go(self, event: ProviderEvent) -> list[ProviderEvent]:
+        whole = isinstance(event, Finished) and event.finish_reason == "stop"
+        return self._decide(self._begun[: self._read]) if whole else []
+
+    def _decide(self, text: str) -> list[ProviderEvent]:
+        self.decided = True
+        return [Delta(text)] if text else []
