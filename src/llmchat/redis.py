@@ -20,7 +20,7 @@ T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 _ANSWER_SECONDS = 1.0
-_MOST_CONNECTIONS = 8
+_MOST_CONNECTIONS = 4
 _PING_SECONDS = 1.0
 _SILENT_SECONDS = 3.0
 _RECONNECT_SECONDS = 0.2

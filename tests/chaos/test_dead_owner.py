@@ -34,11 +34,11 @@ ENDS = {
 def answers() -> dict[str, Json]:
     """What is being written when the kill comes, each in a conversation of its own."""
     return {
-        "paced": {"model": f"openai/{mock_model(tokens=TOKENS, rate=200)}"},
-        "unpaced": {"model": f"openai/{mock_model(tokens=TOKENS)}"},
-        "slow": {"model": f"openai/{mock_model(tokens=TOKENS, rate=100)}"},
+        "paced": {"model": f"local/{mock_model(tokens=TOKENS, rate=200)}"},
+        "unpaced": {"model": f"local/{mock_model(tokens=TOKENS)}"},
+        "slow": {"model": f"local/{mock_model(tokens=TOKENS, rate=100)}"},
         "not begun": {
-            "model": f"openai/{mock_model(tokens=TOKENS, rate=1000, first_token_delay=1.5)}"
+            "model": f"local/{mock_model(tokens=TOKENS, rate=1000, first_token_delay=1.5)}"
         },
     }
 
@@ -156,7 +156,7 @@ async def test_an_answer_goes_on_where_its_owner_died(tmp_path: Path, upstream: 
     }
     async with Cluster(tmp_path, settings).running() as cluster, cluster.clients() as (a, b):
         conversation = await a.conversation()
-        model = f"openai/{mock_model(tokens=TOKENS, rate=100)}"
+        model = f"local/{mock_model(tokens=TOKENS, rate=100)}"
         sent = await a.send(conversation, model=model)
         reader = b.reader(sent.generation_id)
         reading = asyncio.create_task(reader.read_on())

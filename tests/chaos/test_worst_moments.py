@@ -19,6 +19,7 @@ from llmchat.events import Delta, is_terminal
 from llmchat.ids import ConversationId
 from llmchat.settings import load_settings
 from llmchat.store.base import ConversationDraft, TurnDraft
+from llmchat.tokenlog.sqlite import SqliteTokenLog
 from llmchat.web.deps import Services
 
 SOON_SECONDS = 0.1
@@ -36,6 +37,12 @@ class House:
         self.chat = services.chat
         self.watch = services.watch
         self.conversation = conversation
+
+    @property
+    def log(self) -> SqliteTokenLog:
+        log = self.parts.engines.log
+        assert isinstance(log, SqliteTokenLog)
+        return log
 
     async def until_live(self, count: int) -> Sequence[Generation]:
         """Wait until so many generations are in the store."""
@@ -82,7 +89,7 @@ def story(tokens: int, tokens_per_second: float, on_busy: OnBusy = OnBusy.REJECT
 
 
 async def test_a_turn_can_be_stopped_while_its_log_is_being_begun(house: House) -> None:
-    with held(house.parts.engines.log._writing):
+    with held(house.log._writing):
         sending = asyncio.create_task(
             house.chat.send(LOCAL_OWNER, house.conversation, "stop me", story(100_000, 100))
         )
@@ -97,7 +104,7 @@ async def test_a_turn_can_be_stopped_while_its_log_is_being_begun(house: House) 
 
 async def test_a_queued_turn_can_be_stopped_while_its_log_is_being_begun(house: House) -> None:
     first = await house.chat.send(LOCAL_OWNER, house.conversation, "first", story(100_000, 100))
-    with held(house.parts.engines.log._writing):
+    with held(house.log._writing):
         sending = asyncio.create_task(
             house.chat.send(LOCAL_OWNER, house.conversation, "second", story(9, 0, OnBusy.QUEUE))
         )
@@ -132,7 +139,7 @@ async def test_a_tab_is_told_the_end_that_came_while_it_was_opened(house: House)
         async with house.writing():
             stopping = asyncio.create_task(house.chat.stop(LOCAL_OWNER, second.generation.id))
             await asyncio.sleep(SOON_SECONDS)
-            slow.enter_context(held(house.parts.engines.log._reading))
+            slow.enter_context(held(house.log._reading))
             opening = asyncio.create_task(anext(sights))
             await asyncio.sleep(SOON_SECONDS)
         await asyncio.sleep(SOON_SECONDS)

@@ -44,5 +44,10 @@ async def client(service: Service) -> AsyncIterator[Client]:
 
 
 def upstream_settings(upstream: Upstream) -> dict[str, str | float]:
-    """What makes a service use it, as the provider `openai`."""
-    return {"OPENAI_BASE_URL": upstream.base_url, "OPENAI_API_KEY": "sk-test"}
+    """What makes a service use it: as the provider `openai`, and as `local`, which goes on with an
+    answer that was begun."""
+    return {
+        "OPENAI_BASE_URL": upstream.base_url,
+        "OPENAI_API_KEY": "sk-test",
+        "LLM_SERVER_URL": upstream.base_url,
+    }

@@ -81,6 +81,10 @@ class Recovery:
         """A log that is gone with its owner: what the last checkpoint had, as a reset for all."""
         kept = await self._generations.last_checkpoint(generation.id)
         answer, last = ("", 0) if kept is None else (kept.answer, kept.last)
+        if last < generation.attempt_began_at:
+            # Of an attempt before: where that was begun anew, nobody was to go on with its text.
+            last = generation.attempt_began_at
+            answer = answer if self._on_crash == "continue" else ""
         reset = Reset(generation.attempt, "The log was lost, this much was kept.", answer)
         upto = last + _BEYOND
         begin = started(generation)
