@@ -61,8 +61,7 @@ def serve(
         flags = {"--data-dir": data_dir, "--config": config}
         given = [f"{name}={path}" for name, path in flags.items() if path is not None]
         raise typer.Exit(_supervise(settings, given))
-    else:
-        _serve(settings)
+    _serve(settings)
 
 
 @app.command(hidden=True)
