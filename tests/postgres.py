@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -31,7 +32,7 @@ _SETTINGS = {
     "max_connections": "200",
     "logging_collector": "off",
 }
-_FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+_FAST = {"fsync": "off", "full_page_writes": "off"}
 _STOPS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
 
@@ -52,7 +53,10 @@ class Postgres:
     @property
     def _user(self) -> str | None:
         """Whom it runs as: it refuses to be root."""
-        return "postgres" if os.geteuid() == 0 else None
+        if os.geteuid() != 0:
+            return None
+        known = {entry.pw_name for entry in pwd.getpwall()}
+        return "postgres" if "postgres" in known else "nobody"
 
     @property
     def log(self) -> Path:
@@ -117,12 +121,12 @@ class Postgres:
 
     def execute(self, sql: str, database: str = "postgres") -> str:
         """What psql prints for a statement."""
-        command = [self._bin / "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-c", sql]
+        command = [str(self._bin / "psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", "-c", sql]
         done = subprocess.run(
             [*command, self.url(database)], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        return str(done.stdout).strip()
 
     @contextmanager
     def database(self, template: str = "template0") -> Generator[str, None, None]:
@@ -162,7 +166,7 @@ class Postgres:
         )
 
     def _answers(self) -> bool:
-        asked = [self._bin / "pg_isready", "-q", "-h127.0.0.1", f"-p{self.port}"]
+        asked = [str(self._bin / "pg_isready"), "-q", "-h127.0.0.1", f"-p{self.port}"]
         return subprocess.run(asked, check=False).returncode == 0
 
     def _signal(self, number: signal.Signals) -> None:

@@ -64,6 +64,11 @@ class Service:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def alive(self) -> bool:
+        """Whether it has a process, be it paused."""
+        return self._process.alive
+
+    @property
     def log(self) -> str:
         """All that its processes have written so far, to stdout and stderr."""
         return self._process.log

@@ -1,28 +1,30 @@
 """The composition root: the only module that names implementations."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
+import structlog
 from fastapi import FastAPI
-from sqlalchemy import make_url
 
-from llmchat import datadir
 from llmchat.chat.context import Prompts
 from llmchat.chat.feed import Feed
 from llmchat.chat.flow import Clocks
 from llmchat.chat.history import HistoryService
+from llmchat.chat.news import News
+from llmchat.chat.recovery import Recovery
 from llmchat.chat.retention import Retention
 from llmchat.chat.runner import Runner
 from llmchat.chat.service import ChatService
+from llmchat.chat.stopping import Stopping
 from llmchat.chat.sweep import Sweep
 from llmchat.chat.watching import ConversationWatch
 from llmchat.clock import Clock
 from llmchat.config.provider import ProviderSettings
 from llmchat.domain import Params
+from llmchat.engines import Engines, open_engines
 from llmchat.errors import StorageUnavailable
 from llmchat.ids import WorkerId, new_id
 from llmchat.providers.base import Provider
@@ -32,15 +34,14 @@ from llmchat.providers.factory import ProviderFactory, Source
 from llmchat.providers.openai import OpenAIProvider
 from llmchat.providers.retrying import Retrying
 from llmchat.settings import Settings
-from llmchat.store import migrations
+from llmchat.signals.base import Abandoned, Happened, Signal, StopWanted
 from llmchat.store.conversations import SqlConversationStore
-from llmchat.store.database import Database
 from llmchat.store.generations import SqlGenerationStore
-from llmchat.store.sqlite import SqliteDatabase
 from llmchat.tokenlog.memory import MemoryTokenLog
-from llmchat.tokenlog.sqlite import SqliteTokenLog
 from llmchat.web import api
 from llmchat.web.deps import Services
+
+_log = structlog.get_logger(__name__)
 
 VERSION = version("llmchat")
 
@@ -50,31 +51,40 @@ class Parts:
     """What the service is made of, in the order in which it depends on each other."""
 
     settings: Settings
-    database: Database
-    log: SqliteTokenLog
+    engines: Engines
     models: ProviderFactory
     conversations: SqlConversationStore
     generations: SqlGenerationStore
     feed: Feed
+    news: News
     runner: Runner
+    recovery: Recovery
     sweep: Sweep
 
     async def drain(self) -> None:
         """Before the server stops to listen: take nothing new, send the readers away, see what
         runs to its end."""
         self.runner.draining = True
-        self.log.release_readers()
+        self.engines.log.release_readers()
         self.feed.release()
         await self.runner.drain(grace_seconds=self.settings.shutdown_grace_seconds)
-        await self.sweep.end_all()
+        if not self.runner.hands_over and not self.engines.shared:
+            await self.sweep.recover_all()
 
     async def not_ready(self) -> Sequence[str]:
         reasons = ["The server is shutting down."] if self.runner.draining else []
-        try:
-            await self.database.ping()
-        except StorageUnavailable as error:
-            reasons.append(error.detail)
+        for ask in (self.engines.database.ping, self.engines.warnings):
+            try:
+                await ask()
+            except StorageUnavailable as error:
+                reasons.append(error.detail)
         return reasons
+
+    async def warnings(self) -> Sequence[str]:
+        try:
+            return await self.engines.warnings()
+        except StorageUnavailable:
+            return ()
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -94,60 +104,93 @@ def create_app(settings: Settings) -> FastAPI:
 async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
     """Opens everything; the stack closes it the other way round."""
     clock = Clock()
-    stack.enter_context(datadir.locked(settings.data_dir))
-    database = await _open_database(settings, stack)
-    log_path = datadir.log_path(settings.data_dir)
-    log = await stack.enter_async_context(
-        SqliteTokenLog(log_path, durability=settings.durability, now=clock.seconds)
-    )
+    engines = await open_engines(settings, clock, stack)
     models = await stack.enter_async_context(aclosing(providers_of(settings)))
-    conversations = SqlConversationStore(database, clock.now)
-    generations = SqlGenerationStore(database, clock.now)
+    conversations = SqlConversationStore(engines.database, clock.now)
+    generations = SqlGenerationStore(engines.database, clock.now)
     prompts = Prompts(conversations, models, budget_tokens=settings.max_history_tokens)
+    feed = Feed()
+    news = await stack.enter_async_context(News(conversations, feed, engines.signals))
     runner = await stack.enter_async_context(
         Runner(
             worker=WorkerId(new_id("worker")),
-            log=log,
+            log=engines.log,
             scratch=MemoryTokenLog(clock.seconds),
             generations=generations,
             prepare=prompts.prepare,
             clocks=_clocks(settings),
             lease_seconds=settings.lease_seconds,
             now=clock.now,
+            signals=engines.signals,
+            hands_over=settings.on_crash != "mark",
+            checkpoints=engines.shared,
         )
     )
-    sweep = Sweep(
-        runner=runner, log=log, generations=generations, lease_seconds=settings.lease_seconds
+    recovery = Recovery(
+        runner=runner,
+        log=engines.log,
+        generations=generations,
+        models=models,
+        on_crash=settings.on_crash,
+        log_may_vanish=engines.shared,
     )
-    # Before the first request: whoever comes back after a crash finds its generation ended.
-    await sweep.end_all()
+    sweep = Sweep(
+        runner=runner,
+        recovery=recovery,
+        generations=generations,
+        lease_seconds=settings.lease_seconds,
+    )
+    engines.signals.listen(partial(_heard, runner, sweep, news), feed.lose)
+    if not engines.shared:
+        # Before the first request: whoever comes back after a crash finds its generation ended.
+        await sweep.recover_all()
     await stack.enter_async_context(sweep)
     retention = settings.log_retention_seconds
-    await stack.enter_async_context(Retention(log, retention_seconds=retention, now=clock.seconds))
-    return Parts(settings, database, log, models, conversations, generations, Feed(), runner, sweep)
+    await stack.enter_async_context(
+        Retention(engines.log, retention_seconds=retention, now=clock.seconds)
+    )
+    parts = Parts(
+        settings, engines, models, conversations, generations, feed, news, runner, recovery, sweep
+    )
+    for warning in await parts.warnings():
+        _log.warning("A promise does not hold", why=warning)
+    return parts
+
+
+def _heard(runner: Runner, sweep: Sweep, news: News, signal: Signal) -> None:
+    match signal:
+        case StopWanted(id):
+            runner.stop_here(id)
+        case Abandoned():
+            sweep.wake()
+        case Happened():
+            news.hear(signal)
 
 
 def _services(parts: Parts) -> Services:
-    settings = parts.settings
+    settings, log = parts.settings, parts.engines.log
+    stopping = Stopping(parts.runner, parts.recovery, parts.generations)
     return Services(
         chat=ChatService(
             conversations=parts.conversations,
             generations=parts.generations,
-            log=parts.log,
+            log=log,
             models=parts.models,
             runner=parts.runner,
-            feed=parts.feed,
+            stopping=stopping,
+            news=parts.news,
             defaults=_defaults(settings),
         ),
         history=HistoryService(
             conversations=parts.conversations,
-            log=parts.log,
-            runner=parts.runner,
-            feed=parts.feed,
+            log=log,
+            stopping=stopping,
+            news=parts.news,
         ),
-        watch=ConversationWatch(parts.conversations, parts.log, parts.feed),
+        watch=ConversationWatch(parts.conversations, log, parts.feed),
         models=parts.models,
         not_ready=parts.not_ready,
+        warnings=parts.warnings,
         heartbeat_seconds=settings.heartbeat_seconds,
         durability=settings.durability,
         version=VERSION,
@@ -181,19 +224,6 @@ def _provider(name: str, found: ProviderSettings, attempts: int) -> Provider:
         prefills=found.prefill,
     )
     return Continuing(Retrying(provider, attempts=attempts))
-
-
-def database_path(settings: Settings) -> Path:
-    """The SQLite file of the conversations."""
-    if settings.database_url is None:
-        return datadir.database_path(settings.data_dir)
-    return Path(str(make_url(settings.database_url).database))
-
-
-async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
-    path = database_path(settings)
-    await asyncio.to_thread(migrations.upgrade, migrations.sqlite_url(path))
-    return await stack.enter_async_context(aclosing(SqliteDatabase(path)))
 
 
 def _clocks(settings: Settings) -> Clocks:

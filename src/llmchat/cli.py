@@ -55,6 +55,8 @@ def serve(
             "out (a container's published port, a proxy that authenticates), set "
             "LLMCHAT_ALLOW_OPEN=true."
         )
+    if settings.half_shared:
+        _fail(settings.half_shared)
     if settings.requests_per_minute is not None:
         typer.echo("LLM_RATE_LIMIT is set, but this version does not limit requests yet.", err=True)
     if settings.workers > 1:
@@ -129,14 +131,18 @@ def downgrade(revision: str = "-1", data_dir: DataDir = None, config: Config = N
 @database.command("check")
 def check_database(data_dir: DataDir = None, config: Config = None) -> None:
     """Say whether the schema is up to date; exit with 1 when it is not."""
-    from llmchat.app import database_path
+    from llmchat.engines import database_path, schema_url
     from llmchat.store import migrations
 
-    path = database_path(_settings(config, data_dir=data_dir))
-    if not path.exists():
+    settings = _settings(config, data_dir=data_dir)
+    path = database_path(settings)
+    if path is not None and not path.exists():
         _fail(f"There is no database at {path}. `llmchat db upgrade` makes it.")
-    current, wanted = migrations.revisions(migrations.sqlite_url(path))
-    typer.echo(f"{path}: has {current or 'nothing'}, wants {wanted}")
+    try:
+        current, wanted = migrations.revisions(schema_url(settings))
+    except LlmchatError as error:
+        _fail(error.detail)
+    typer.echo(f"{path or 'Postgres'}: has {current or 'nothing'}, wants {wanted}")
     if current != wanted:
         _fail("The schema is not up to date: run `llmchat db upgrade`.")
 
@@ -198,18 +204,21 @@ def _supervise(settings: Settings, flags: Sequence[str]) -> int:
 
 def _migrate(direction: str, revision: str, settings: Settings) -> None:
     from llmchat import datadir
-    from llmchat.app import database_path
+    from llmchat.engines import database_path, schema_url
     from llmchat.store import migrations
 
+    path, url = database_path(settings), schema_url(settings)
+    move = migrations.upgrade if direction == "upgrade" else migrations.downgrade
     try:
-        with datadir.locked(settings.data_dir):
-            move = migrations.upgrade if direction == "upgrade" else migrations.downgrade
-            path = database_path(settings)
-            move(migrations.sqlite_url(path), revision)
+        if path is None:
+            move(url, revision)
+        else:
+            with datadir.locked(settings.data_dir):
+                move(url, revision)
+        current, _ = migrations.revisions(url)
     except LlmchatError as error:
         _fail(error.detail)
-    current, _ = migrations.revisions(migrations.sqlite_url(path))
-    typer.echo(f"{path} is at {current or 'nothing'}")
+    typer.echo(f"{path or 'Postgres'} is at {current or 'nothing'}")
 
 
 def _settings(

@@ -1,15 +1,19 @@
 """`llmchat check`: looks at everything that llmchat needs, and says what to do about the rest."""
 
+import asyncio
 import tempfile
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from llmchat import datadir
-from llmchat.app import database_path, providers_of
+from llmchat.app import providers_of
+from llmchat.engines import database_path, schema_url
 from llmchat.errors import DataDirLocked, StorageUnavailable
+from llmchat.redis import RedisClient, broken_promises
 from llmchat.settings import Settings
 from llmchat.store import migrations
 
@@ -26,10 +30,11 @@ class Finding:
 
 async def examine(settings: Settings) -> Sequence[Finding]:
     """All findings, the good ones too."""
+    place = await _redis(settings.redis_url) if settings.redis_url else _data_dir(settings.data_dir)
     return [
         Finding("The settings can be used."),
-        _data_dir(settings.data_dir),
-        _schema(database_path(settings)),
+        place,
+        await asyncio.to_thread(_schema, settings),
         *await _providers(settings),
     ]
 
@@ -45,17 +50,30 @@ def _data_dir(path: Path) -> Finding:
     return Finding(f"{path.absolute()} can be written.")
 
 
-def _schema(path: Path) -> Finding:
-    if not path.exists():
+async def _redis(url: str) -> Finding:
+    async with aclosing(RedisClient(url)) as client:
+        try:
+            broken = await broken_promises(client)
+        except StorageUnavailable as error:
+            return Finding(error.detail, is_fault=True)
+    if broken:
+        return Finding(" ".join(broken), is_fault=True)
+    return Finding("Redis answers, and keeps what it is given.")
+
+
+def _schema(settings: Settings) -> Finding:
+    path = database_path(settings)
+    if path is not None and not path.exists():
         return Finding(f"{path} does not exist yet; `llmchat serve` makes it.")
+    name = path or "Postgres"
     try:
-        current, wanted = migrations.revisions(migrations.sqlite_url(path))
-    except SQLAlchemyError as error:
-        return Finding(f"{path} cannot be read: {error}", is_fault=True)
+        current, wanted = migrations.revisions(schema_url(settings))
+    except (SQLAlchemyError, StorageUnavailable) as error:
+        return Finding(f"{name} cannot be read: {error}", is_fault=True)
     if current != wanted:
-        text = f"{path} has schema {current}, and {wanted} is wanted: `llmchat db upgrade`."
+        text = f"{name} has schema {current}, and {wanted} is wanted: `llmchat db upgrade`."
         return Finding(text, is_fault=True)
-    return Finding(f"{path} has the newest schema, {current}.")
+    return Finding(f"{name} has the newest schema, {current}.")
 
 
 async def _providers(settings: Settings) -> list[Finding]:

@@ -163,6 +163,13 @@ class Prompt:
     messages: Sequence[PromptMessage]
     params: Params = field(default_factory=Params)
 
+    def prefilled(self, answer: str) -> "Prompt":
+        """The same, with the beginning of its answer: the model is to go on with that."""
+        if not answer:
+            return self
+        begun = PromptMessage(Role.ASSISTANT, answer)
+        return replace(self, messages=[*self.messages, begun])
+
 
 @dataclass(frozen=True, slots=True)
 class Model:

@@ -116,17 +116,18 @@ class Settings(BaseSettings):
     durability: Annotated[Literal["process", "disk"], Env("LLMCHAT_DURABILITY")] = "process"
     """What a token that was shown survives: process (kill -9) or disk (a power cut as well)."""
     on_crash: Annotated[OnCrash, Env("LLMCHAT_ON_CRASH")] = "mark"
-    """What becomes of an answer that a crash cut off: mark keeps its text, as interrupted."""
+    """What becomes of an answer that a crash cut off: mark (its text is kept, as interrupted),
+    continue (the model goes on with it, where it can) or restart (another attempt)."""
 
     # Both may hold a password.
     database_url: Annotated[
         DatabaseUrl | None, Env("LLMCHAT_DATABASE_URL", "DATABASE_URL", secret=True)
     ] = Field(None, repr=False)
-    """Another SQLite database, as sqlite:///path; a file in the data directory when unset."""
+    """Postgres for many processes, or another SQLite file; one in the data directory when unset."""
     redis_url: Annotated[RedisUrl | None, Env("LLMCHAT_REDIS_URL", "REDIS_URL", secret=True)] = (
         Field(None, repr=False)
     )
-    """Redis, for several processes: not available in this version yet."""
+    """Redis, for many processes: what is being written, and what they tell each other."""
     # Below what it needs: a validator sees only the fields above its own.
     workers: Annotated[int, Env("LLMCHAT_WORKERS")] = Field(1, ge=1, le=64)
     """How many processes serve; more than one need Postgres and Redis to share their work."""
@@ -154,12 +155,33 @@ class Settings(BaseSettings):
     @classmethod
     def _can_share(cls, workers: int, found: ValidationInfo) -> int:
         urls = [found.data.get("database_url") or "", found.data.get("redis_url") or ""]
-        if workers > 1 and not (urls[0].startswith("postgres") and urls[1]):
+        usable = {"database_url", "redis_url"} <= found.data.keys()
+        if usable and workers > 1 and not (urls[0].startswith("postgres") and urls[1]):
             raise ValueError(
                 "several workers share their conversations in Postgres and their streams in "
                 "Redis: set DATABASE_URL=postgresql://… and REDIS_URL=redis://…, or use one worker"
             )
         return workers
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes work on the same data: then it is in Postgres and Redis."""
+        return (self.database_url or "").startswith("postgres")
+
+    @property
+    def half_shared(self) -> str | None:
+        """What is missing when only one of Postgres and Redis is there, and nothing can serve."""
+        if self.is_shared and self.redis_url is None:
+            return (
+                "DATABASE_URL names a Postgres, which several processes may use, and they need "
+                "Redis as well: set REDIS_URL, or unset DATABASE_URL for one embedded process."
+            )
+        if self.redis_url is not None and not self.is_shared:
+            return (
+                "REDIS_URL is set, and several processes need one database as well: set "
+                "DATABASE_URL to a Postgres, or unset REDIS_URL for one embedded process."
+            )
+        return None
 
     @classmethod
     def settings_customise_sources(

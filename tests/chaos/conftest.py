@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.service import Service
 from tests.upstream import Upstream, mock_upstream
@@ -11,6 +12,13 @@ from tests.upstream import Upstream, mock_upstream
 
 @pytest.fixture
 async def upstream() -> AsyncIterator[Upstream]:
+    async with mock_upstream() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def lasting_upstream() -> AsyncIterator[Upstream]:
+    """For modules whose services live longer than a test."""
     async with mock_upstream() as running:
         yield running
 

@@ -49,7 +49,7 @@ class House:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
         """A long transaction: nothing else can be written until the block is left."""
-        async with self.parts.database.write() as session:
+        async with self.parts.engines.database.write() as session:
             await session.execute(text("SELECT 1"))
             yield
 
@@ -82,7 +82,7 @@ def story(tokens: int, tokens_per_second: float, on_busy: OnBusy = OnBusy.REJECT
 
 
 async def test_a_turn_can_be_stopped_while_its_log_is_being_begun(house: House) -> None:
-    with held(house.parts.log._writing):
+    with held(house.parts.engines.log._writing):
         sending = asyncio.create_task(
             house.chat.send(LOCAL_OWNER, house.conversation, "stop me", story(100_000, 100))
         )
@@ -97,7 +97,7 @@ async def test_a_turn_can_be_stopped_while_its_log_is_being_begun(house: House) 
 
 async def test_a_queued_turn_can_be_stopped_while_its_log_is_being_begun(house: House) -> None:
     first = await house.chat.send(LOCAL_OWNER, house.conversation, "first", story(100_000, 100))
-    with held(house.parts.log._writing):
+    with held(house.parts.engines.log._writing):
         sending = asyncio.create_task(
             house.chat.send(LOCAL_OWNER, house.conversation, "second", story(9, 0, OnBusy.QUEUE))
         )
@@ -132,7 +132,7 @@ async def test_a_tab_is_told_the_end_that_came_while_it_was_opened(house: House)
         async with house.writing():
             stopping = asyncio.create_task(house.chat.stop(LOCAL_OWNER, second.generation.id))
             await asyncio.sleep(SOON_SECONDS)
-            slow.enter_context(held(house.parts.log._reading))
+            slow.enter_context(held(house.parts.engines.log._reading))
             opening = asyncio.create_task(anext(sights))
             await asyncio.sleep(SOON_SECONDS)
         await asyncio.sleep(SOON_SECONDS)

@@ -1,11 +1,12 @@
 """Every implementation of a port, one after the other."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
 
 from llmchat.tokenlog.base import TokenLog
+from tests import postgres
 from tests.contract.logs import PLACES, LogPlace
 from tests.contract.stores import STORES, Stores
 
@@ -25,3 +26,10 @@ async def log(place: LogPlace) -> AsyncGenerator[TokenLog, None]:
 async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Stores, None]:
     async with STORES[request.param](tmp_path) as stores:
         yield stores
+
+
+@pytest.fixture
+def postgres_url() -> Generator[str, None, None]:
+    """A database with the tables in it, for this test alone."""
+    with postgres.shared().migrated_database() as url:
+        yield url

@@ -36,14 +36,18 @@ from llmchat.store.database import Database
 from llmchat.store.generations import SqlGenerationStore
 from llmchat.store.postgres import PostgresDatabase
 from llmchat.store.sqlite import SqliteDatabase
+from llmchat.text import clean
 from tests import postgres
 from tests.contract.clocks import SetTime
+from tests.contract.strategies import ODD_TEXTS
 
 ME = LOCAL_OWNER
 STRANGER = OwnerId("stranger")
 WORKER = WorkerId("worker_1")
 OTHER_WORKER = WorkerId("worker_2")
 MODEL = "demo/echo"
+TEXTS = tuple(text for text in ODD_TEXTS if clean(text) == text)
+"""What may reach a store: the doors have replaced what no database can carry."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ import pytest
 from llmchat.domain import Conversation, Params
 from llmchat.errors import Malformed, NotFound
 from llmchat.store.base import ConversationDraft, IdempotencyKey
-from tests.contract.stores import ME, STRANGER, Stores
-from tests.contract.strategies import ODD_TEXTS
+from tests.contract.stores import ME, STRANGER, TEXTS, Stores
 
 HOUR_SECONDS = 3600
 FOREIGN_CURSORS = (
@@ -20,7 +19,7 @@ FOREIGN_CURSORS = (
 
 class TestOne:
     async def test_what_was_created_is_found(self, stores: Stores) -> None:
-        for text in ODD_TEXTS:
+        for text in TEXTS:
             draft = ConversationDraft(
                 title=text,
                 system_prompt=text,
@@ -114,6 +113,17 @@ class TestList:
             await stores.conversations.messages(
                 ME, conversation.id, limit=1, cursor=cursor, leaf=None, order="asc"
             )
+
+    async def test_a_cursor_beyond_all_numbers_is_an_empty_page(self, stores: Stores) -> None:
+        conversation = await stores.conversation()
+        turn = await stores.ask(conversation)
+        far = "9" * 18
+        page = await stores.conversations.list(ME, limit=1, cursor=far, query=None)
+        assert [item.id for item in page.items] == [conversation.id]
+        messages = await stores.conversations.messages(
+            ME, conversation.id, limit=1, cursor=f"{far}.{turn.reply.id}", leaf=None, order="asc"
+        )
+        assert messages.items == []
 
 
 class TestDelete:

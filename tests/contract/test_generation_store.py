@@ -10,8 +10,7 @@ from llmchat.errors import NotFound, UpstreamTruncated
 from llmchat.events import Usage
 from llmchat.ids import GenerationId, WorkerId
 from llmchat.store.base import Lease, Unfinished
-from tests.contract.stores import ME, OTHER_WORKER, WORKER, Stores, ending
-from tests.contract.strategies import ODD_TEXTS
+from tests.contract.stores import ME, OTHER_WORKER, TEXTS, WORKER, Stores, ending
 
 HOUR_SECONDS = 3600
 WORKERS = [WorkerId(f"worker_{number}") for number in range(10)]
@@ -93,7 +92,7 @@ class TestLease:
 class TestSettle:
     async def test_it_makes_generation_and_message_final(self, stores: Stores) -> None:
         problem = UpstreamTruncated("It broke off.").problem()
-        for text in ODD_TEXTS:
+        for text in TEXTS:
             turn = await stores.ask(await stores.conversation(), worker=WORKER)
             stores.time.move(7)
             end = replace(

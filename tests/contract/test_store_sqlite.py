@@ -11,9 +11,9 @@ from sqlalchemy import event, text
 
 from llmchat.errors import StorageUnavailable
 from llmchat.store.conversations import SqlConversationStore
-from llmchat.store.database import Database
 from llmchat.store.sqlite import SqliteDatabase
 from tests.contract.clocks import SetTime
+from tests.contract.sessions import database_of
 from tests.contract.stores import ME, Stores, sqlite_stores
 from tests.contract.trouble import writer_blocked
 
@@ -41,11 +41,6 @@ def path(folder: Path) -> Path:
 def no_database(path: Path) -> Path:
     path.write_bytes(b"something else" * 100)
     return path
-
-
-def database_of(stores: Stores) -> Database:
-    assert isinstance(stores.conversations, SqlConversationStore)
-    return stores.conversations._database
 
 
 async def test_a_path_is_taken_as_it_is(stores: Stores, path: Path) -> None:

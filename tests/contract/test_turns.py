@@ -8,8 +8,7 @@ from llmchat.domain import OnBusy, Role, Status, Turn
 from llmchat.errors import Busy, Invalid, NotFound
 from llmchat.ids import MessageId
 from llmchat.store.base import IdempotencyKey
-from tests.contract.stores import ME, STRANGER, WORKER, Stores, ending
-from tests.contract.strategies import ODD_TEXTS
+from tests.contract.stores import ME, STRANGER, TEXTS, WORKER, Stores, ending
 
 DAY_SECONDS = 24 * 3600
 HOUR_SECONDS = 3600
@@ -41,7 +40,7 @@ class TestTurn:
 
     async def test_text_is_kept_byte_for_byte(self, stores: Stores) -> None:
         conversation = await stores.conversation()
-        for text in ODD_TEXTS:
+        for text in TEXTS:
             turn = await stores.ask(conversation, text)
             await stores.answer(turn, text)
             question, answer = (await stores.messages(conversation.id))[-2:]

@@ -69,6 +69,22 @@ def test_every_step_leads_down_and_up_again(path: Path, url: str) -> None:
     assert schema(path) == up
 
 
+def test_what_was_there_before_is_in_its_first_attempt(path: Path, url: str) -> None:
+    migrations.upgrade(url, "0001")
+    columns = {
+        **dict.fromkeys(("id", "conversation_id", "message_id", "owner", "status", "model"), "x"),
+        **dict.fromkeys(("attempt", "beats", "stop_requested", "closed", "created_at"), 0),
+    }
+    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        insert = f"INSERT INTO generation ({names}) VALUES ({marks})"
+        connection.execute(insert, list(columns.values()))
+    migrations.upgrade(url)
+    with closing(sqlite3.connect(path)) as connection:
+        (began,) = connection.execute("SELECT attempt_began_at FROM generation").fetchone()
+    assert began == 1
+
+
 def test_an_upgrade_of_what_is_new_already_changes_nothing(path: Path, url: str) -> None:
     migrations.upgrade(url)
     before = path.read_bytes()

@@ -4,11 +4,12 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
+from llmchat.chat.patience import patiently
 from llmchat.domain import Generation, Status
 from llmchat.errors import Interrupted, LogGone, OffsetConflict
 from llmchat.events import Failed, Finished, Started, Terminal, Transcript, Usage, fold
 from llmchat.ids import WorkerId
-from llmchat.store.base import GenerationStore, Settlement, Unfinished
+from llmchat.store.base import GenerationStore, Settlement
 from llmchat.tokenlog.base import TokenLog
 
 _CHARS_PER_TOKEN = 4
@@ -26,42 +27,52 @@ class Ending:
         self,
         generation: Generation,
         terminal: Terminal,
+        transcript: Transcript,
         *,
         prompt_chars: int = 0,
         first_token_at: datetime | None = None,
     ) -> Terminal | None:
-        """End a generation that this worker owns, or that nobody does. None when it has already
-        ended, or belongs to another."""
-        transcript = await self._transcript(generation)
+        """End a generation that this worker owns and writes. None when it has already ended, or
+        belongs to another."""
         terminal = metered(terminal, prompt_chars, transcript)
         if not await self._settle(generation, terminal, transcript, first_token_at):
             return None
-        await self._append(generation, terminal, at=transcript.last + 1)
+        await self.append(generation, terminal, at=transcript.last + 1)
         return terminal
 
-    async def take_over(self, seen: Unfinished) -> bool:
-        """End what its owner left behind, wherever between first token and last it stopped."""
-        generation = await self._generations.take_over(seen, self._worker)
-        if generation is None:
+    async def cancel(self, generation: Generation, terminal: Terminal) -> bool:
+        """End a queued generation, which is nobody's. False when it is not queued any more."""
+        transcript = await self.said(generation)
+        if not await self._settle(generation, terminal, transcript, None):
             return False
-        transcript = await self._transcript(generation)
-        if transcript.terminal is not None:
-            await self._settle(generation, transcript.terminal, transcript, None)
-            await self._generations.close(generation.id, transcript.last)
-        elif generation.status.live:
-            await self.finish(generation, interrupted("The server died or was stopped."))
-        else:
-            await self._append(generation, _terminal_of(generation), at=transcript.last + 1)
+        await self._log.fence(generation.id, self._worker)
+        await self.append(generation, terminal, at=transcript.last + 1)
         return True
 
-    async def _transcript(self, generation: Generation) -> Transcript:
-        """All that the log says. A log that was never begun is begun, unless its maker is about
-        to do so: then what is appended comes behind that."""
+    async def note(self, generation: Generation, transcript: Transcript) -> None:
+        """The log has its end, and the store may not know."""
+        assert transcript.terminal is not None
+        await self._settle(generation, transcript.terminal, transcript, None)
+        await self._generations.close(generation.id, transcript.last)
+
+    async def append(self, generation: Generation, terminal: Terminal, *, at: int) -> None:
+        """The last event of what is settled."""
+
+        async def stored() -> None:
+            await self._log.append(generation.id, [terminal], at=at, writer=self._worker)
+
+        await patiently(stored)
+        await patiently(lambda: self._generations.close(generation.id, at))
+
+    async def said(self, generation: Generation) -> Transcript:
+        """All that the log says. A log that was never begun is begun, unless its maker is about to
+        do so: then what is appended comes behind that."""
         try:
-            return fold(await self._log.snapshot(generation.id))
+            return fold(await patiently(lambda: self._log.snapshot(generation.id)))
         except LogGone:
             with suppress(OffsetConflict):
-                await self._log.append(generation.id, [started(generation)], at=1)
+                begin = [started(generation)]
+                await self._log.append(generation.id, begin, at=1, writer=self._worker)
             return Transcript(last=1)
 
     async def _settle(
@@ -80,11 +91,7 @@ class Ending:
             error=terminal.problem if isinstance(terminal, Failed) else None,
             first_token_at=first_token_at,
         )
-        return await self._generations.settle(generation.id, self._worker, end)
-
-    async def _append(self, generation: Generation, terminal: Terminal, *, at: int) -> None:
-        await self._log.append(generation.id, [terminal], at=at)
-        await self._generations.close(generation.id, at)
+        return await patiently(lambda: self._generations.settle(generation.id, self._worker, end))
 
 
 def started(generation: Generation) -> Started:
@@ -112,7 +119,7 @@ def metered(terminal: Terminal, prompt_chars: int, transcript: Transcript) -> Te
     return replace(terminal, usage=usage)
 
 
-def _terminal_of(generation: Generation) -> Terminal:
+def terminal_of(generation: Generation) -> Terminal:
     """The last event of a generation that is settled and whose log has no end yet."""
     if generation.error is not None:
         died = generation.status is Status.INTERRUPTED

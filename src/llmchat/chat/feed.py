@@ -88,6 +88,18 @@ class Feed:
             board.count += len(news)
             board.wake()
 
+    def is_watched(self, conversation: ConversationId) -> bool:
+        return conversation in self._boards
+
+    def lose(self, *conversations: ConversationId) -> None:
+        """Something may have happened there that nobody can tell any more, or anywhere when none is
+        named: whoever watches looks at everything anew."""
+        for conversation in conversations or list(self._boards):
+            if (board := self._boards.get(conversation)) is not None:
+                board.recent.clear()
+                board.count += 1
+                board.wake()
+
     @contextmanager
     def subscribe(self, conversation: ConversationId) -> Generator[Subscription, None, None]:
         board = self._boards.setdefault(conversation, _Board())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from llmchat.chat.patience import patiently
 from llmchat.errors import (
     LlmchatError,
     ProviderError,
@@ -14,10 +15,20 @@ from llmchat.errors import (
     UpstreamTooLarge,
     UpstreamTruncated,
 )
-from llmchat.events import Delta, Event, Failed, Finished, Terminal, join_deltas
-from llmchat.ids import GenerationId
+from llmchat.events import (
+    Channel,
+    Delta,
+    Event,
+    Failed,
+    Finished,
+    Terminal,
+    Transcript,
+    join_deltas,
+)
+from llmchat.ids import GenerationId, WorkerId
 from llmchat.providers.base import ProviderEvent
-from llmchat.tokenlog.base import TokenLog
+from llmchat.store.base import Checkpoint
+from llmchat.tokenlog.base import NOBODY, TokenLog
 
 _log = structlog.get_logger(__name__)
 
@@ -35,7 +46,8 @@ class Clocks:
 
 
 class Flow:
-    """The writing of one generation, from the offset `at` on, until there is an ending.
+    """The writing of one generation by `writer`, behind what was `said` so far, until there is an
+    ending.
 
     The ending is not appended: whoever runs this settles first. The first ending wins, be it the
     provider's, a clock's or a `stop`.
@@ -44,24 +56,43 @@ class Flow:
     in its socket, and the next append takes them all: nothing here needs a queue or its bounds.
     """
 
-    def __init__(self, log: TokenLog, id: GenerationId, *, at: int, clocks: Clocks) -> None:
+    def __init__(
+        self,
+        log: TokenLog,
+        id: GenerationId,
+        *,
+        said: Transcript,
+        clocks: Clocks,
+        writer: WorkerId = NOBODY,
+        keeps_text: bool = False,
+    ) -> None:
         self._log = log
         self._id = id
-        self._next = at
+        self._writer = writer
+        self._text = _Text(said, keeps=keeps_text)
         self._watch = _Watch(clocks, self._time_out)
         self._ending: Terminal | None = None
         self._ended = asyncio.Event()
         self._appending = False
-        self._chars = 0
 
     @property
     def first_token_seconds(self) -> float | None:
         """How long the first token took; None when there was none."""
         return self._watch.first_token_seconds
 
-    async def run(self, stream: AsyncGenerator[Sequence[ProviderEvent], None]) -> Terminal:
-        """Raises OffsetConflict when somebody else writes this log, StorageUnavailable when it
-        cannot be written. Either way the provider's stream is closed before it returns."""
+    @property
+    def last(self) -> int:
+        """The offset of what was stored last."""
+        return self._text.last
+
+    def checkpoint(self) -> Checkpoint:
+        """What is stored now, of a flow that keeps its text."""
+        return Checkpoint(self._id, self.last, *self._text.joined())
+
+    async def run(self, stream: AsyncGenerator[Sequence[ProviderEvent], None]) -> Terminal | None:
+        """None after `leave`. Raises OffsetConflict when somebody else writes this log,
+        StorageUnavailable when it cannot be written for long. In any case the provider's stream is
+        closed before it returns."""
         pump = asyncio.create_task(self._pump(stream), name=f"pump {self._id}")
         pump.add_done_callback(lambda _: self._ended.set())
         self._watch.start()
@@ -72,8 +103,6 @@ class Flow:
             await self._halt(pump)
         if not pump.cancelled():
             pump.result()
-        if self._ending is None:
-            raise RuntimeError("the provider was cancelled by itself")
         return self._ending
 
     def end(self, ending: Terminal) -> None:
@@ -82,6 +111,10 @@ class Flow:
             self._ending = ending
             self._ended.set()
 
+    def leave(self) -> None:
+        """The same without an ending: somebody else goes on."""
+        self._ended.set()
+
     async def _pump(self, stream: AsyncGenerator[Sequence[ProviderEvent], None]) -> None:
         try:
             async with aclosing(stream) as batches:
@@ -89,7 +122,7 @@ class Flow:
                     await self._append(self._text_of(batch))
                     if isinstance(batch[-1], Finished):
                         self.end(batch[-1])
-                    if self._ending is not None:
+                    if self._ended.is_set():
                         return
             error: LlmchatError = UpstreamTruncated("The provider ended without an end.")
         except ProviderError as raised:
@@ -105,20 +138,21 @@ class Flow:
         if events:
             self._appending = True
             try:
-                await self._log.append(self._id, events, at=self._next)
+                await patiently(lambda: self._store(events), hurry=self._ended.is_set)
             finally:
                 self._appending = False
-            self._next += len(events)
+            self._text.add(events)
+
+    async def _store(self, events: Sequence[Event]) -> None:
+        await self._log.append(self._id, events, at=self.last + 1, writer=self._writer)
 
     def _text_of(self, batch: Sequence[ProviderEvent]) -> Sequence[Event]:
         events = batch[:-1] if isinstance(batch[-1], Finished) else batch
         if not events:
             return ()
         self._watch.tick()
-        for event in events:
-            if isinstance(event, Delta):
-                self._chars += len(event.text)
-        if self._chars > _MOST_TEXT_CHARS:
+        chars = sum(len(event.text) for event in events if isinstance(event, Delta))
+        if self._text.chars + chars > _MOST_TEXT_CHARS:
             raise UpstreamTooLarge(
                 f"The answer grew past {_MOST_TEXT_CHARS} characters. What came is kept."
             )
@@ -134,6 +168,33 @@ class Flow:
 
     def _time_out(self, error: UpstreamTimeout) -> None:
         self.end(Failed("failed", error.problem()))
+
+
+class _Text:
+    """How much is stored; and what, in pieces, which are joined only when somebody asks."""
+
+    def __init__(self, said: Transcript, *, keeps: bool) -> None:
+        self._keeps = keeps
+        self.last = said.last
+        self.chars = len(said.answer) + len(said.reasoning)
+        self._pieces: dict[Channel, list[str]] = {
+            "answer": [said.answer],
+            "reasoning": [said.reasoning],
+        }
+
+    def add(self, events: Sequence[Event]) -> None:
+        self.last += len(events)
+        for event in events:
+            if isinstance(event, Delta):
+                self.chars += len(event.text)
+                if self._keeps:
+                    self._pieces[event.channel].append(event.text)
+
+    def joined(self) -> tuple[str, str]:
+        """Answer and reasoning."""
+        for channel, pieces in self._pieces.items():
+            self._pieces[channel] = ["".join(pieces)]
+        return self._pieces["answer"][0], self._pieces["reasoning"][0]
 
 
 class _Watch:

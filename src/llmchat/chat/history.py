@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from llmchat.chat.feed import ConversationChanged, ConversationDeleted, Feed
-from llmchat.chat.runner import Runner
+from llmchat.chat.feed import ConversationChanged, ConversationDeleted
+from llmchat.chat.news import News
+from llmchat.chat.stopping import Stopping
 from llmchat.domain import Conversation, Generation, Message, MessageOrder, Page
 from llmchat.ids import ConversationId, MessageId, OwnerId
 from llmchat.store.base import ConversationDraft, ConversationStore
@@ -19,13 +20,13 @@ class HistoryService:
         *,
         conversations: ConversationStore,
         log: TokenLog,
-        runner: Runner,
-        feed: Feed,
+        stopping: Stopping,
+        news: News,
     ) -> None:
         self._conversations = conversations
         self._log = log
-        self._runner = runner
-        self._feed = feed
+        self._stopping = stopping
+        self._news = news
 
     async def create(self, owner: OwnerId, draft: ConversationDraft) -> Conversation:
         return await self._conversations.create(owner, draft)
@@ -52,7 +53,7 @@ class HistoryService:
         self, owner: OwnerId, id: ConversationId, changes: Mapping[str, Any]
     ) -> Conversation:
         conversation = await self._conversations.update(owner, id, changes)
-        self._feed.announce(id, ConversationChanged(conversation))
+        self._news.announce(owner, id, ConversationChanged(conversation))
         return conversation
 
     async def delete(self, owner: OwnerId, id: ConversationId) -> None:
@@ -60,14 +61,14 @@ class HistoryService:
         await self._stop_all(owner, id)
         logs = await self._conversations.delete(owner, id)
         await self._log.delete(logs)
-        self._feed.announce(id, ConversationDeleted())
+        self._news.announce(owner, id, ConversationDeleted())
 
     async def clear(self, owner: OwnerId, id: ConversationId) -> None:
         """Delete the messages, keep the conversation."""
         await self._stop_all(owner, id)
         logs = await self._conversations.clear(owner, id)
         await self._log.delete(logs)
-        self._feed.announce(id, ConversationChanged(await self.get(owner, id)))
+        self._news.announce(owner, id, ConversationChanged(await self.get(owner, id)))
 
     async def messages(
         self,
@@ -86,4 +87,4 @@ class HistoryService:
     async def _stop_all(self, owner: OwnerId, id: ConversationId) -> None:
         # The newest first: stopping an older one would start the next that is queued.
         for generation in reversed(await self._conversations.live(owner, id)):
-            await self._runner.stop(generation)
+            await self._stopping.stop(generation)

@@ -9,13 +9,16 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from llmchat.chat.checkpoints import Checkpoints
 from llmchat.chat.ending import Ending, interrupted, metered, started, stopped
 from llmchat.chat.flow import Clocks, Flow
+from llmchat.chat.patience import patiently
 from llmchat.domain import Generation, Prompt
 from llmchat.errors import LlmchatError, LogGone, OffsetConflict, StorageUnavailable
 from llmchat.events import Failed, Started, Terminal, Transcript, fold
 from llmchat.ids import ConversationId, GenerationId, WorkerId, new_id
 from llmchat.providers.base import Provider
+from llmchat.signals.base import Abandoned, Alone, Signals, StopWanted
 from llmchat.store.base import GenerationStore, Lease
 from llmchat.tasks import TaskSet
 from llmchat.tokenlog.base import TokenLog
@@ -24,6 +27,8 @@ _log = structlog.get_logger(__name__)
 
 _RENEWALS_PER_LEASE = 3
 _DRAIN_LOOK_SECONDS = 0.05
+# How long an owner elsewhere may take to stop before it is taken for dead.
+_ANSWER_SECONDS = 1.5
 
 Prepare = Callable[[Generation], Awaitable[tuple[Provider, Prompt]]]
 """From a generation to what it asks of whom. Raises LlmchatError when that cannot be told."""
@@ -31,15 +36,19 @@ Prepare = Callable[[Generation], Awaitable[tuple[Provider, Prompt]]]
 
 @dataclass(slots=True)
 class _Running:
+    """`prefill` is what an earlier attempt has written of the answer."""
+
     generation: Generation
     flow: Flow
+    prefill: str
     ended: asyncio.Event
     begun_at: float
 
 
 class Runner:
     """One per process. `worker` is its name in the leases; `scratch` holds the logs of what is not
-    stored; `now` gives the time for what is shown."""
+    stored; `now` gives the time for what is shown. With `checkpoints` the store is given the text
+    of what runs now and then. With `hands_over` a shutdown leaves what still runs to another."""
 
     def __init__(
         self,
@@ -52,6 +61,9 @@ class Runner:
         clocks: Clocks,
         lease_seconds: float,
         now: Callable[[], datetime],
+        signals: Signals | None = None,
+        hands_over: bool = False,
+        checkpoints: bool = False,
     ) -> None:
         self.worker = worker
         self.draining = False
@@ -63,6 +75,9 @@ class Runner:
         self._clocks = clocks
         self._lease_seconds = lease_seconds
         self._now = now
+        self._signals = signals or Alone()
+        self.hands_over = hands_over
+        self._checkpoints = Checkpoints(generations, worker) if checkpoints else None
         self._running: dict[GenerationId, _Running] = {}
         self._unstored: set[Flow] = set()
         self._tasks = TaskSet()
@@ -73,6 +88,8 @@ class Runner:
 
     async def __aenter__(self) -> "Runner":
         self._tasks.spawn(self._renew_for_ever(), name="lease renewal")
+        if self._checkpoints is not None:
+            self._tasks.spawn(self._checkpoints.keep_for_ever(self._flows), name="checkpoints")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -82,12 +99,13 @@ class Runner:
     async def begin(self, generation: Generation, *, claimed: bool) -> None:
         """Begin the log, and the work when it is `claimed`. After this it can be followed."""
         # Known before its log is: a stop in between would otherwise find nobody to tell.
-        running = self._enter(generation, at=2) if claimed else None
+        running = self._enter(generation, Transcript(last=1)) if claimed else None
         begun = False
         try:
             # Whoever was quicker to stop it has begun its log, and ended it.
             with suppress(OffsetConflict):
-                await self._log.append(generation.id, [started(generation)], at=1)
+                begin = [started(generation)]
+                await self._log.append(generation.id, begin, at=1, writer=self.worker)
                 begun = True
         finally:
             if running is not None:
@@ -104,30 +122,43 @@ class Runner:
 
     async def start_queued(self, id: GenerationId) -> None:
         """Run it if it is its turn: the store knows. Raises LogGone before its log has begun."""
-        head = await self._log.head(id)
+        await self._log.head(id)
         generation = await self._generations.claim(id, self.worker)
         if generation is not None:
-            self._spawn(self._enter(generation, at=head.last + 1))
+            head = await self._log.fence(id, self.worker)
+            self._spawn(self._enter(generation, Transcript(last=head.last)))
 
-    async def stop(self, generation: Generation) -> None:
-        """When this returns, the generation has ended, with the text that it had."""
+    def resume(self, generation: Generation, said: Transcript) -> None:
+        """Go on with what this worker took over, behind what was `said`."""
+        self._spawn(self._enter(generation, said))
+
+    async def stop(self, generation: Generation) -> bool:
+        """When this returns True, the generation has ended, with the text that it had. False: its
+        owner is elsewhere, was asked, and has not answered for a while; it may be dead."""
         running = self._running.get(generation.id)
         if running is not None:
             running.flow.end(stopped())
             await running.ended.wait()
-        elif await self._ending.finish(generation, stopped()) is None:
+        elif not await self._ending.cancel(generation, stopped()):
             await self._generations.request_stop(generation.id)
-            async for _ in self._log.read(generation.id):
-                pass
+            self._signals.tell(StopWanted(generation.id))
+            return await self._ends_soon(generation.id)
+        return True
+
+    def stop_here(self, id: GenerationId) -> None:
+        """Another process was asked to stop it."""
+        if (running := self._running.get(id)) is not None:
+            running.flow.end(stopped())
 
     async def answer(self, provider: Provider, prompt: Prompt, model: str) -> Transcript:
         """Generate what nobody stores, and wait for it: the same flow, over a log in memory."""
         id = GenerationId(new_id("gen"))
         await self._scratch.append(id, [Started(id, "", model, 1)], at=1)
-        flow = Flow(self._scratch, id, at=2, clocks=self._clocks)
+        flow = Flow(self._scratch, id, said=Transcript(last=1), clocks=self._clocks)
         self._unstored.add(flow)
         try:
             terminal = await flow.run(provider.stream(prompt))
+            assert terminal is not None
             transcript = fold(await self._scratch.snapshot(id))
             transcript.terminal = metered(terminal, _chars(prompt), transcript)
             return transcript
@@ -142,14 +173,37 @@ class Runner:
             async with asyncio.timeout(grace_seconds):
                 await self._idle()
         ending = interrupted("The server was stopped.")
-        for flow in [*self._unstored, *(running.flow for running in self._running.values())]:
+        for flow in self._unstored:
             flow.end(ending)
+        for running in self._running.values():
+            if self.hands_over:
+                running.flow.leave()
+            else:
+                running.flow.end(ending)
         for running in list(self._running.values()):
             await running.ended.wait()
 
-    def _enter(self, generation: Generation, *, at: int) -> _Running:
-        flow = Flow(self._log, generation.id, at=at, clocks=self._clocks)
-        running = _Running(generation, flow, asyncio.Event(), time.monotonic())
+    async def _ends_soon(self, id: GenerationId) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                async for _ in self._log.read(id):
+                    pass
+                return True
+        return False
+
+    def _flows(self) -> Sequence[Flow]:
+        return [running.flow for running in self._running.values()]
+
+    def _enter(self, generation: Generation, said: Transcript) -> _Running:
+        flow = Flow(
+            self._log,
+            generation.id,
+            said=said,
+            clocks=self._clocks,
+            writer=self.worker,
+            keeps_text=self._checkpoints is not None,
+        )
+        running = _Running(generation, flow, said.answer, asyncio.Event(), time.monotonic())
         self._running[generation.id] = running
         return running
 
@@ -167,7 +221,11 @@ class Runner:
     async def _run(self, running: _Running) -> None:
         id = running.generation.id
         try:
-            await self._finish(running, *await self._write(running))
+            terminal, prompt_chars = await self._write(running)
+            if terminal is None:
+                await self._hand_over(running)
+            else:
+                await self._finish(running, terminal, prompt_chars)
         except OffsetConflict:
             _log.warning("Another owner writes this log", generation_id=id)
         except StorageUnavailable as error:
@@ -175,15 +233,17 @@ class Runner:
             _log.error("A log cannot be written", generation_id=id, error=error.detail)
         finally:
             self._leave(running)
-        await self.advance(running.generation.conversation_id)
+        with suppress(StorageUnavailable):
+            await self.advance(running.generation.conversation_id)
 
-    async def _write(self, running: _Running) -> tuple[Terminal, int]:
+    async def _write(self, running: _Running) -> tuple[Terminal | None, int]:
         try:
-            provider, prompt = await self._prepare(running.generation)
+            provider, prompt = await patiently(lambda: self._prepare(running.generation))
         except StorageUnavailable:
             raise
         except LlmchatError as error:
             return Failed("failed", error.problem()), 0
+        prompt = prompt.prefilled(running.prefill)
         return await running.flow.run(provider.stream(prompt)), _chars(prompt)
 
     async def _finish(self, running: _Running, terminal: Terminal, prompt_chars: int) -> None:
@@ -191,11 +251,18 @@ class Runner:
         ended = await self._ending.finish(
             running.generation,
             terminal,
+            await self._ending.said(running.generation),
             prompt_chars=prompt_chars,
             first_token_at=None if waited is None else self._ago(running, waited),
         )
         if ended is not None:
             _log_end(running, ended)
+
+    async def _hand_over(self, running: _Running) -> None:
+        id = running.generation.id
+        await self._generations.release(self.worker, id)
+        self._signals.tell(Abandoned())
+        _log.info("A generation was left to another process", generation_id=id)
 
     def _ago(self, running: _Running, waited_seconds: float) -> datetime:
         age = time.monotonic() - running.begun_at

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
-from llmchat.chat.feed import Feed, GenerationStarted, MessageAdded
+from llmchat.chat.feed import GenerationStarted, MessageAdded
+from llmchat.chat.news import News
 from llmchat.chat.runner import Runner
+from llmchat.chat.stopping import Stopping
 from llmchat.domain import (
     Conversation,
     Generation,
@@ -78,7 +80,8 @@ class ChatService:
         log: TokenLog,
         models: Models,
         runner: Runner,
-        feed: Feed,
+        stopping: Stopping,
+        news: News,
         defaults: Params,
     ) -> None:
         self._conversations = conversations
@@ -86,7 +89,8 @@ class ChatService:
         self._log = log
         self._models = models
         self._runner = runner
-        self._feed = feed
+        self._stopping = stopping
+        self._news = news
         self._defaults = defaults
 
     async def send(
@@ -170,7 +174,7 @@ class ChatService:
         `last_event_id`. One that has ended stays as it is. Raises NotFound."""
         generation = await self._generations.get(owner, id)
         if generation.status.live:
-            await self._runner.stop(generation)
+            await self._stopping.stop(generation)
         return await self.progress(owner, id)
 
     async def wait(self, owner: OwnerId, turn: Turn) -> Message:
@@ -220,13 +224,16 @@ class ChatService:
         generation = turn.generation
         await self._runner.begin(generation, claimed=turn.claimed)
         announced = [MessageAdded(message) for message in added]
-        self._feed.announce(
-            generation.conversation_id, *announced, GenerationStarted(generation.id)
+        self._news.announce(
+            generation.owner,
+            generation.conversation_id,
+            *announced,
+            GenerationStarted(generation.id),
         )
         if on_busy is OnBusy.INTERRUPT:
             # The youngest first: else the end of one would begin the next.
             for earlier in reversed(turn.earlier):
-                await self._runner.stop(earlier)
+                await self._stopping.stop(earlier)
         if not turn.claimed:
             await self._runner.advance(generation.conversation_id)
 

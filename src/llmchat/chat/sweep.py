@@ -2,39 +2,40 @@
 
 import asyncio
 import time
+from contextlib import suppress
 
 import structlog
 
-from llmchat.chat.ending import Ending
+from llmchat.chat.recovery import Recovery
 from llmchat.chat.runner import Runner
-from llmchat.errors import LogGone, StorageUnavailable
+from llmchat.errors import LogGone, OffsetConflict, StorageUnavailable
 from llmchat.ids import GenerationId
-from llmchat.store.base import GenerationStore, Unfinished
+from llmchat.store.base import RELEASED, GenerationStore, Unfinished
 from llmchat.tasks import TaskSet
-from llmchat.tokenlog.base import TokenLog
 
 _log = structlog.get_logger(__name__)
 
-_SWEEPS_PER_LEASE = 2
+_SWEEPS_PER_LEASE = 4
 
 
 class Sweep:
-    """Looks at all unfinished generations, twice a lease. One whose owner has not renewed it for a
-    lease, by this process's own monotonic clock, is taken over: no wall clock decides."""
+    """Looks at all unfinished generations, some times a lease. One whose owner has not renewed it
+    for a lease, by this process's own monotonic clock, is taken over: no wall clock decides."""
 
     def __init__(
         self,
         *,
         runner: Runner,
-        log: TokenLog,
+        recovery: Recovery,
         generations: GenerationStore,
         lease_seconds: float,
     ) -> None:
         self._runner = runner
+        self._recovery = recovery
         self._generations = generations
-        self._ending = Ending(log, generations, runner.worker)
         self._lease_seconds = lease_seconds
         self._seen: dict[GenerationId, tuple[Unfinished, float]] = {}
+        self._wanted = asyncio.Event()
         self._tasks = TaskSet()
 
     async def __aenter__(self) -> "Sweep":
@@ -44,13 +45,21 @@ class Sweep:
     async def __aexit__(self, *_: object) -> None:
         await self._tasks.cancel_all()
 
-    async def end_all(self) -> None:
-        """End everything that does not run here, at once. Only for the one process of an embedded
-        service, whose data directory is locked: every other owner is dead."""
+    async def recover_all(self) -> None:
+        """Take over everything that does not run here, at once. Only for the one process of an
+        embedded service, whose data directory is locked: every other owner is dead."""
         running = set(self._runner.running)
         for unfinished in await self._generations.unfinished():
-            if unfinished.id not in running and await self._ending.take_over(unfinished):
-                _log.info("An interrupted generation was ended", generation_id=unfinished.id)
+            if unfinished.id in running:
+                continue
+            if unfinished.worker is None and self._runner.hands_over:
+                await self._pick_up(unfinished)
+            else:
+                await self._recovery.take_over(unfinished)
+
+    def wake(self) -> None:
+        """Look now: something was left to whoever comes first."""
+        self._wanted.set()
 
     async def look(self) -> None:
         """One round."""
@@ -61,25 +70,34 @@ class Sweep:
             seen, since = before.get(unfinished.id, (unfinished, now))
             if seen != unfinished or unfinished.id in running:
                 seen, since = unfinished, now
-            if now - since < self._lease_seconds:
+            if now - since < self._lease_seconds and unfinished.worker != RELEASED:
                 self._seen[unfinished.id] = (seen, since)
             else:
                 await self._pick_up(unfinished)
 
     async def _pick_up(self, unfinished: Unfinished) -> None:
-        if unfinished.worker is None:
-            # Queued: it waits for its turn, or whoever should have given it the turn is gone.
-            try:
-                await self._runner.start_queued(unfinished.id)
-            except LogGone:
-                await self._ending.take_over(unfinished)
-        elif await self._ending.take_over(unfinished):
-            _log.info("An abandoned generation was ended", generation_id=unfinished.id)
+        if self._runner.draining:
+            return
+        if unfinished.worker is not None:
+            await self._recovery.take_over(unfinished)
+            return
+        # Queued: it waits for its turn, or whoever should have given it the turn is gone.
+        try:
+            await self._runner.start_queued(unfinished.id)
+        except LogGone:
+            await self._recovery.take_over(unfinished)
 
     async def _sweep_for_ever(self) -> None:
         while True:
-            await asyncio.sleep(self._lease_seconds / _SWEEPS_PER_LEASE)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._lease_seconds / _SWEEPS_PER_LEASE):
+                    await self._wanted.wait()
+            self._wanted.clear()
             try:
                 await self.look()
             except StorageUnavailable as error:
+                # While nobody could renew, nobody has failed to.
+                self._seen = {}
                 _log.error("The sweep cannot look", error=error.detail)
+            except OffsetConflict:
+                _log.warning("Somebody else took over at the same moment")

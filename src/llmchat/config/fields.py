@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BeforeValidator
 
 HOST = re.compile(r"[A-Za-z0-9._:%-]+")
 SQLITE_FILE = re.compile(r"sqlite(\+aiosqlite)?:///(?!:memory:)[^?]+")
+POSTGRES = re.compile(r"postgres(ql)?(\+asyncpg)?://[^ /]*/[^ ]+")
+REDIS = re.compile(r"(rediss?|unix)://[^ ]+")
 LEVELS = {"warn": "warning", "fatal": "critical"}
 
 
@@ -36,31 +38,26 @@ def _level(value: object) -> object:
     return LEVELS.get(word, word)
 
 
-def _embedded(url: str) -> str:
-    if not SQLITE_FILE.fullmatch(url):
+def _database(url: str) -> str:
+    if not SQLITE_FILE.fullmatch(url) and not POSTGRES.fullmatch(url):
+        # The URL itself may hold a password.
         raise ValueError(
-            "this version is embedded only: it takes sqlite:///path or none, so unset it"
+            "expected postgresql://user:password@host/database, or sqlite:///path for one process"
         )
     return url
 
 
-def _no_redis(_: str) -> str:
-    raise ValueError("this version is embedded only: it uses no Redis, so unset it")
-
-
-def _only_mark(value: object) -> object:
-    if value != "mark":
-        raise ValueError(
-            "expected mark: continue and restart are not available in this version yet"
-        )
-    return value
+def _redis(url: str) -> str:
+    if not REDIS.fullmatch(url):
+        raise ValueError("expected redis://host:6379/0 (rediss:// with TLS)")
+    return url
 
 
 Host = Annotated[str, AfterValidator(_host)]
 Directory = Annotated[Path, AfterValidator(_home)]
-DatabaseUrl = Annotated[str, AfterValidator(_embedded)]
-RedisUrl = Annotated[str, AfterValidator(_no_redis)]
+DatabaseUrl = Annotated[str, AfterValidator(_database)]
+RedisUrl = Annotated[str, AfterValidator(_redis)]
 LogLevel = Annotated[
     Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_level)
 ]
-OnCrash = Annotated[Literal["mark", "continue", "restart"], BeforeValidator(_only_mark)]
+OnCrash = Literal["mark", "continue", "restart"]

@@ -189,6 +189,10 @@ class Checkpoint:
     reasoning: str
 
 
+RELEASED = WorkerId("released")
+"""The worker of a generation that its owner left to whoever comes first."""
+
+
 class GenerationStore(Protocol):
     """Who works on what. A generation has one owner, a worker, that renews a lease on it."""
 
@@ -243,6 +247,14 @@ class GenerationStore(Protocol):
 
     async def last_checkpoint(self, id: GenerationId) -> Checkpoint | None:
         """It is an earlier attempt's when its `last` lies before `attempt_began_at`."""
+        ...
+
+    async def release(self, worker: WorkerId, id: GenerationId) -> None:
+        """Leave a streaming generation that `worker` owns to whoever comes first."""
+        ...
+
+    async def seen(self, id: GenerationId) -> Unfinished | None:
+        """How it stands; None when it was closed."""
         ...
 
     async def unfinished(self) -> Sequence[Unfinished]:

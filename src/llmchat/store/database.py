@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from llmchat.errors import StorageUnavailable
 
 _RETRY_AFTER_SECONDS = 5
+UNHURRIED = 10
+"""How many times longer a search may take than anything else."""
 
 
 class Database(ABC):
@@ -45,7 +47,7 @@ class Database(ABC):
         through all messages does."""
         patience = self._patience_seconds
         if patience is not None and unhurried:
-            patience *= 10
+            patience *= UNHURRIED
         async with self._given(patience), AsyncSession(self._readers) as session:
             yield session
 
@@ -57,7 +59,7 @@ class Database(ABC):
     async def aclose(self) -> None: ...
 
     def _lost(self) -> None:  # noqa: B027
-        """Something broke that may have broken every other connection, too."""
+        """A connection broke, or nobody answered: the others may be no better."""
 
     @asynccontextmanager
     async def _given(self, seconds: float | None) -> AsyncGenerator[None, None]:
@@ -69,7 +71,8 @@ class Database(ABC):
             raise
         # TimeoutError is an OSError; drivers raise both unwrapped while they connect.
         except (DBAPIError, DisconnectionError, PoolTimeoutError, OSError) as error:
-            self._lost()
+            if not isinstance(error, DBAPIError) or error.connection_invalidated:
+                self._lost()
             late = with_limit.expired()
             reason = f"it took longer than {seconds} s" if late else said_by(error)
             raise unavailable(self.name, reason) from error

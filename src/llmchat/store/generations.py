@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Update, delete, false, select, update
@@ -11,7 +12,7 @@ from sqlmodel import col
 from llmchat.domain import Generation, Status
 from llmchat.errors import NotFound
 from llmchat.ids import ConversationId, GenerationId, OwnerId, WorkerId
-from llmchat.store.base import Checkpoint, Lease, Settlement, Unfinished
+from llmchat.store.base import RELEASED, Checkpoint, Lease, Settlement, Unfinished
 from llmchat.store.database import Database
 from llmchat.store.rows import (
     CheckpointRow,
@@ -129,7 +130,7 @@ class SqlGenerationStore:
 
     async def checkpoint(self, worker: WorkerId, checkpoints: Sequence[Checkpoint]) -> None:
         newest: dict[str, Checkpoint] = {}
-        for each in sorted(checkpoints, key=lambda each: each.last):
+        for each in sorted(checkpoints, key=attrgetter("last")):
             newest[each.id] = each
         async with self._database.write() as session:
             mine = await _locked_of(session, worker, list(newest), only_live=True)
@@ -141,6 +142,18 @@ class SqlGenerationStore:
             row = await session.get(CheckpointRow, id)
         return None if row is None else row.to_domain()
 
+    async def release(self, worker: WorkerId, id: GenerationId) -> None:
+        its = (col(GenerationRow.id) == id) & (col(GenerationRow.worker) == worker)
+        live = col(GenerationRow.status) == Status.STREAMING
+        freed: Update = update(GenerationRow).where(its & live).values(worker=RELEASED)
+        async with self._database.write() as session:
+            await session.execute(freed)
+
+    async def seen(self, id: GenerationId) -> Unfinished | None:
+        async with self._database.read() as session:
+            row = await _row(session, id)
+        return None if row is None or row.closed else _unfinished(row)
+
     async def unfinished(self) -> Sequence[Unfinished]:
         rows = (
             select(GenerationRow)
@@ -148,13 +161,7 @@ class SqlGenerationStore:
             .order_by(col(GenerationRow.seq))
         )
         async with self._database.read() as session:
-            found = (await session.scalars(rows)).all()
-        return [
-            Unfinished(
-                GenerationId(row.id), WorkerId(row.worker) if row.worker else None, row.beats
-            )
-            for row in found
-        ]
+            return [_unfinished(row) for row in await session.scalars(rows)]
 
     async def next_queued(self, conversation: ConversationId) -> GenerationId | None:
         async with self._database.read() as session:
@@ -244,6 +251,11 @@ def _final_message(row: GenerationRow, end: Settlement) -> Update:
             error=problem_json(end.error),
         )
     )
+
+
+def _unfinished(row: GenerationRow) -> Unfinished:
+    worker = WorkerId(row.worker) if row.worker else None
+    return Unfinished(GenerationId(row.id), worker, row.beats)
 
 
 def _lease(stop_requested: bool | None) -> Lease:

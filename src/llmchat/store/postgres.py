@@ -9,7 +9,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from llmchat.store.database import Database, said_by, unavailable
+from llmchat.store.database import UNHURRIED, Database, said_by, unavailable
 from llmchat.text import clean
 
 _DRIVER = "postgresql+asyncpg"
@@ -19,10 +19,6 @@ _PATIENCE_SECONDS = 1.5
 
 # What libpq knows and asyncpg would send to the server as a setting of the session.
 _NOT_FOR_ASYNCPG = ("channel_binding", "connect_timeout", "gssencmode", "keepalives")
-
-# The server gives up as well: whoever is frozen, or gone without a word, would otherwise keep the
-# locks of its transaction, and a conversation would take no send any more.
-_LIMITS = "SET statement_timeout = '20s'; SET idle_in_transaction_session_timeout = '5s'"
 
 
 class PostgresDatabase(Database):
@@ -42,7 +38,7 @@ class PostgresDatabase(Database):
         async def connect() -> Any:
             connection = await connected(server, patience_seconds)
             try:
-                await connection.execute(_LIMITS)
+                await connection.execute(_limits(patience_seconds))
             except BaseException:
                 connection.terminate()
                 raise
@@ -83,6 +79,11 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
         self.terminate()
 
+    def _cancel_current_command(self, *_: Any) -> None:
+        # asyncpg would open another connection to tell the server, which may be gone. SQLAlchemy
+        # drops one whose command was cancelled in any case.
+        self._loop.call_soon(self.terminate)
+
 
 def is_postgres(url: str) -> bool:
     return url.startswith(("postgres:", "postgresql:", "postgresql+"))
@@ -117,6 +118,18 @@ def engine_without_pool(url: str, seconds: float) -> AsyncEngine:
             raise unavailable(named(server), said_by(error)) from error
 
     return create_async_engine(f"{_DRIVER}://", async_creator=connect, poolclass=NullPool)
+
+
+def _limits(patience_seconds: float) -> str:
+    """The server gives up as well: whoever is frozen, or gone without a word, would otherwise keep
+    the locks of its transaction, and a conversation would take no send any more."""
+    patience = round(patience_seconds * 1000)
+    limits = {
+        "lock_timeout": patience,
+        "idle_in_transaction_session_timeout": 4 * patience,
+        "statement_timeout": UNHURRIED * patience,
+    }
+    return ";".join(f"SET {name} = {milliseconds}" for name, milliseconds in limits.items())
 
 
 def _note_age(_: Any, entry: ConnectionPoolEntry) -> None:

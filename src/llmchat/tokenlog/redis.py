@@ -11,13 +11,13 @@ import structlog
 from llmchat.errors import LogGone, OffsetConflict, StorageUnavailable
 from llmchat.events import Entry, Event, Reset, Started, is_terminal, merge, since
 from llmchat.ids import GenerationId, WorkerId, new_id
+from llmchat.redis import Listener, RedisClient, broken_promises
 from llmchat.tasks import TaskSet, cancel
 from llmchat.tokenlog.base import BATCH_CHARS, NOBODY, Head
 from llmchat.tokenlog.mirror import Chunk, Mirror, Write, decoded
 from llmchat.tokenlog.payloads import encode
-from llmchat.tokenlog.redis_client import DELETE, FENCE, WATCH, Listener, RedisClient
 from llmchat.tokenlog.redis_reader import read_chunks
-from llmchat.tokenlog.redis_scripts import ENDED, channel_of, keys_of
+from llmchat.tokenlog.redis_scripts import DELETE, ENDED, FENCE, WATCH, channel_of, keys_of
 from llmchat.tokenlog.redis_writer import RedisWriter
 from llmchat.tokenlog.replays import Replays, replay_end
 from llmchat.tokenlog.tail import Readable, Tail, batch, follow
@@ -89,6 +89,8 @@ class RedisTokenLog:
         await self._append(log, events, Chunk(1, upto, encode(events)), writer)
 
     async def fence(self, log: GenerationId, writer: WorkerId) -> Head:
+        if (mirror := self._mirrors.get(log)) is not None:
+            await mirror.tail.settled()
         found = await self._client.run(FENCE, keys_of(log), writer)
         if found is None:
             raise _gone(log)
@@ -129,6 +131,10 @@ class RedisTokenLog:
         for mirror in self._mirrors.values():
             mirror.tail.released = True
             mirror.tail.wake()
+
+    async def warnings(self) -> Sequence[str]:
+        """Which promises this Redis, as it is configured, does not keep."""
+        return await broken_promises(self._client)
 
     async def look(self) -> None:
         """Ask Redis where all logs stand that are of interest here, and tell it so again."""

@@ -3,8 +3,8 @@
 from typing import Any
 
 from llmchat.ids import GenerationId
+from llmchat.redis import RedisClient
 from llmchat.tokenlog.mirror import Chunk
-from llmchat.tokenlog.redis_client import RedisClient
 from llmchat.tokenlog.redis_scripts import keys_of
 
 _PAGE = 512

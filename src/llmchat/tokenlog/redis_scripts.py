@@ -6,6 +6,8 @@ events as value (see payloads.py). Beside it a hash `…:meta` (`last`, `ended`,
 `…:watchers` of the processes that follow it. A sorted set has when which log ended.
 """
 
+from llmchat.redis import Script
+
 PREFIX = "llmchat:"
 ENDED = f"{PREFIX}ended"
 
@@ -35,7 +37,7 @@ end
 """
 
 # log, first, upto, writer, payload, ends, again, now, seconds to keep it after its end
-APPEND = f"""
+APPEND = Script(f"""
 local log, first, upto = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local writer, payload, ends = ARGV[4], ARGV[5], ARGV[6]
 {_TELL}
@@ -61,26 +63,26 @@ if ends == '1' then
   redis.call('DEL', KEYS[3])
 end
 return {{'ok', upto}}
-"""
+""")
 
 # writer
-FENCE = """
+FENCE = Script("""
 local meta = redis.call('HMGET', KEYS[2], 'last', 'ended')
 if not meta[1] then return false end
 redis.call('HSET', KEYS[2], 'writer', ARGV[1])
 return {meta[1], meta[2]}
-"""
+""")
 
 # process or '': where the log stands, and from this moment on the process is told what follows
-WATCH = """
+WATCH = Script("""
 local meta = redis.call('HMGET', KEYS[2], 'last', 'ended', 'writer')
 if not meta[1] then return false end
 if meta[2] ~= '1' and ARGV[1] ~= '' then redis.call('SADD', KEYS[3], ARGV[1]) end
 return meta
-"""
+""")
 
 # log; how many there were. What is left for an hour tells its owner that it was not lost.
-DELETE = f"""
+DELETE = Script(f"""
 local log, upto = ARGV[1], ''
 {_TELL}
 tell('', '')
@@ -89,4 +91,4 @@ redis.call('DEL', KEYS[3], KEYS[2])
 redis.call('HSET', KEYS[2], 'deleted', 1)
 redis.call('EXPIRE', KEYS[2], 3600)
 return redis.call('DEL', KEYS[1])
-"""
+""")

@@ -7,9 +7,9 @@ from typing import Any
 import structlog
 
 from llmchat.errors import LlmchatError, OffsetConflict, StorageUnavailable
+from llmchat.redis import RedisClient, unavailable
 from llmchat.tokenlog.mirror import Chunk, Mirror, Write
-from llmchat.tokenlog.redis_client import APPEND, RedisClient, unavailable
-from llmchat.tokenlog.redis_scripts import BEHIND, OK, keys_of
+from llmchat.tokenlog.redis_scripts import APPEND, BEHIND, OK, keys_of
 
 _log = structlog.get_logger(__name__)
 

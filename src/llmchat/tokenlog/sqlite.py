@@ -85,12 +85,12 @@ class SqliteTokenLog:
         await self._store(live, at, events, growth)
 
     async def fence(self, log: GenerationId, writer: WorkerId) -> Head:
-        live = await self._find(log)
+        live = self._live.get(log) or await self._find(log)
         live.writer = writer
         # What the last writer still has on its way comes before whatever this one appends.
-        with live.tail.waiter(None) as waiter:
-            while live.tail.next > live.tail.last + 1:
-                await waiter.news()
+        await live.tail.settled()
+        if live.tail.last == 0:
+            raise LogGone(f"There is no log of {log}.")
         return Head(live.tail.last, live.tail.ended)
 
     async def restore(

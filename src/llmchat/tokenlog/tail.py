@@ -81,6 +81,12 @@ class Tail:
             return (self._entries[-1],)
         return batch(islice(self._entries, len(self._entries) - missing, None))
 
+    async def settled(self) -> None:
+        """Until nothing is being stored."""
+        with self.waiter(None) as waiter:
+            while self.next > self.last + 1:
+                await waiter.news()
+
     def check(self, after: int) -> None:
         if after < 0 or after > self.last:
             raise BadCursor(

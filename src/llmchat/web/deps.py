@@ -18,13 +18,15 @@ from llmchat.store.base import IdempotencyKey
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Made once, in the lifespan. `not_ready` names what keeps the service from its work."""
+    """Made once, in the lifespan. `not_ready` names what keeps the service from its work,
+    `warnings` the promises that it cannot keep as it is set up."""
 
     chat: ChatService
     history: HistoryService
     watch: ConversationWatch
     models: Models
     not_ready: Callable[[], Awaitable[Sequence[str]]]
+    warnings: Callable[[], Awaitable[Sequence[str]]]
     heartbeat_seconds: float
     durability: str
     version: str

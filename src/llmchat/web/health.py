@@ -18,6 +18,8 @@ class Health(Shape):
     """What a shown token survives: `process` a kill -9 of the server, `disk` a power loss too."""
     reasons: list[str]
     """Why it is unavailable."""
+    warnings: list[str]
+    """Which promises do not hold as it is set up."""
 
 
 class Live(Shape):
@@ -28,6 +30,8 @@ class Ready(Shape):
     status: Literal["ready", "not ready"]
     reasons: list[str]
     """Why it is not ready."""
+    warnings: list[str]
+    """Which promises do not hold as it is set up."""
 
 
 @router.head("/health", include_in_schema=False)
@@ -40,6 +44,7 @@ async def health(use: Use) -> Health:
         version=use.version,
         durability=use.durability,
         reasons=reasons,
+        warnings=list(await use.warnings()),
     )
 
 
@@ -67,4 +72,8 @@ async def ready(use: Use, response: Response) -> Ready:
     if reasons:
         response.status_code = 503
         response.headers["Retry-After"] = "2"
-    return Ready(status="not ready" if reasons else "ready", reasons=reasons)
+    return Ready(
+        status="not ready" if reasons else "ready",
+        reasons=reasons,
+        warnings=list(await use.warnings()),
+    )

@@ -10,11 +10,10 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as NoConnection
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from llmchat.errors import StorageUnavailable
 from llmchat.tasks import TaskSet
-from llmchat.tokenlog import redis_scripts as scripts
 
 T = TypeVar("T")
 
@@ -185,5 +184,31 @@ def unavailable(error: Exception) -> StorageUnavailable:
     return StorageUnavailable(f"Redis could not be used: {reason}.", retry_after_seconds=5)
 
 
-APPEND, FENCE = Script(scripts.APPEND), Script(scripts.FENCE)
-WATCH, DELETE = Script(scripts.WATCH), Script(scripts.DELETE)
+async def broken_promises(client: RedisClient) -> list[str]:
+    """What this Redis may lose, in sentences; raises StorageUnavailable when it does not answer."""
+    try:
+        found: Any = await client.again(
+            lambda: client.redis.config_get("appendonly", "maxmemory-policy", "maxmemory")
+        )
+    except StorageUnavailable as error:
+        if isinstance(error.__cause__, ResponseError):
+            return ["Redis does not show its configuration: see to appendonly and eviction (P1)."]
+        raise
+    settings = {_text(name): _text(value) for name, value in found.items()}
+    warnings = []
+    if settings.get("appendonly") != "yes":
+        warnings.append(
+            "Redis keeps no append-only file: what was shown is lost when it restarts (P1). "
+            "Set `appendonly yes`."
+        )
+    evicts = settings.get("maxmemory-policy", "noeviction") != "noeviction"
+    if evicts and settings.get("maxmemory", "0") != "0":
+        warnings.append(
+            "Redis evicts keys when its memory is full: a live answer may vanish (P1, P4). "
+            "Set `maxmemory-policy noeviction`."
+        )
+    return warnings
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

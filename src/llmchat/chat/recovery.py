@@ -1,0 +1,135 @@
+"""What becomes of a generation whose owner died: `mark`, `continue` or `restart`."""
+
+from dataclasses import replace
+from typing import Literal
+
+import structlog
+
+from llmchat.chat.ending import Ending, interrupted, started, terminal_of
+from llmchat.chat.runner import Runner
+from llmchat.domain import Generation, Status
+from llmchat.errors import LogGone, OffsetConflict
+from llmchat.events import Reset, Terminal, Transcript, fold
+from llmchat.providers.base import Models
+from llmchat.store.base import GenerationStore, Unfinished
+from llmchat.tokenlog.base import TokenLog
+
+_log = structlog.get_logger(__name__)
+
+OnCrash = Literal["mark", "continue", "restart"]
+
+# A generation that kills whoever runs it must not kill them all.
+_MOST_ATTEMPTS = 5
+_MOST_FRUITLESS_ATTEMPTS = 2
+# Beyond all that a reader may have seen of a lost log since its last checkpoint, and every id that
+# one may hold: the offsets of a log may jump, never repeat.
+_BEYOND = 1_000_000
+
+
+class Recovery:
+    """Takes over what others abandoned. `log_may_vanish`: the log is kept elsewhere than the rows,
+    and one may be lost without the other."""
+
+    def __init__(
+        self,
+        *,
+        runner: Runner,
+        log: TokenLog,
+        generations: GenerationStore,
+        models: Models,
+        on_crash: OnCrash,
+        log_may_vanish: bool,
+    ) -> None:
+        self._runner = runner
+        self._log = log
+        self._generations = generations
+        self._models = models
+        self._on_crash = on_crash
+        self._log_may_vanish = log_may_vanish
+        self._ending = Ending(log, generations, runner.worker)
+
+    async def take_over(self, seen: Unfinished, ending: Terminal | None = None) -> bool:
+        """Bring it to its end, to `ending` if there is one, or go on with it: wherever between its
+        first token and its last its owner stopped. False when it moved since it was `seen`."""
+        generation = await self._generations.take_over(seen, self._runner.worker)
+        if generation is None:
+            return False
+        transcript = await self._claim(generation)
+        if transcript.terminal is not None:
+            await self._ending.note(generation, transcript)
+        elif not generation.status.live:
+            await self._ending.append(generation, terminal_of(generation), at=transcript.last + 1)
+        elif ending is None and self._may_go_on(generation, transcript):
+            await self._go_on(generation, transcript)
+        else:
+            died = interrupted("The server died or was stopped.")
+            await self._ending.finish(generation, ending or died, transcript)
+            _log.info("An abandoned generation was ended", generation_id=generation.id)
+        return True
+
+    async def _claim(self, generation: Generation) -> Transcript:
+        """All that the log says, and from now on only this worker writes it."""
+        try:
+            await self._log.fence(generation.id, self._runner.worker)
+            return fold(await self._log.snapshot(generation.id))
+        except LogGone:
+            if not self._log_may_vanish:
+                return await self._ending.said(generation)
+            return await self._restored(generation)
+
+    async def _restored(self, generation: Generation) -> Transcript:
+        """A log that is gone with its owner: what the last checkpoint had, as a reset for all."""
+        kept = await self._generations.last_checkpoint(generation.id)
+        answer, last = ("", 0) if kept is None else (kept.answer, kept.last)
+        reset = Reset(generation.attempt, "The log was lost, this much was kept.", answer)
+        upto = last + _BEYOND
+        begin = started(generation)
+        try:
+            await self._log.restore(
+                generation.id, begin, reset, upto=upto, writer=self._runner.worker
+            )
+        except OffsetConflict:
+            # Its maker begins it just now, or another restores it: what is there counts.
+            await self._log.fence(generation.id, self._runner.worker)
+            return fold(await self._log.snapshot(generation.id))
+        _log.warning("A lost log was restored from its checkpoint", generation_id=generation.id)
+        return Transcript(last=upto, answer=answer, attempt=generation.attempt)
+
+    def _may_go_on(self, generation: Generation, transcript: Transcript) -> bool:
+        if self._on_crash == "mark" or self._runner.draining:
+            return False
+        if generation.status is not Status.STREAMING:
+            return False  # It waited for its turn, and whoever sent it never heard of it.
+        if generation.attempt >= _MOST_ATTEMPTS:
+            return False
+        fruitless = transcript.last <= generation.attempt_began_at
+        if fruitless and generation.attempt >= _MOST_FRUITLESS_ATTEMPTS:
+            return False
+        return self._on_crash == "restart" or self._can_continue(generation, transcript)
+
+    def _can_continue(self, generation: Generation, transcript: Transcript) -> bool:
+        """Whether its text can be gone on with. What was called or thought, no model goes on with:
+        without an answer begun, it begins again."""
+        if transcript.tool_calls:
+            return False
+        provider, _ = self._models.resolve(generation.model)
+        return provider.prefills or not (transcript.answer or transcript.reasoning)
+
+    async def _go_on(self, generation: Generation, transcript: Transcript) -> None:
+        begins_anew = self._on_crash == "restart" or not transcript.answer
+        shown = bool(transcript.answer or transcript.reasoning or transcript.tool_calls)
+        attempt = generation.attempt + 1
+        if begins_anew and shown:
+            reset = Reset(attempt, "The server died or was stopped; this is another attempt.", "")
+            at = transcript.last + 1
+            await self._log.append(generation.id, [reset], at=at, writer=self._runner.worker)
+            transcript = Transcript(last=at)
+        again = await self._generations.next_attempt(
+            generation.id, self._runner.worker, began_at=transcript.last
+        )
+        if again is not None:
+            _log.info(
+                "An abandoned generation goes on", generation_id=generation.id, attempt=attempt
+            )
+            said = replace(transcript, attempt=attempt)
+            self._runner.resume(again, said)

@@ -1,0 +1,96 @@
+"""Where conversations, logs and signals are kept: in this process, or in Postgres and Redis."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from llmchat import datadir
+from llmchat.clock import Clock
+from llmchat.errors import StorageUnavailable
+from llmchat.settings import Settings
+from llmchat.signals.base import Alone, Signals
+from llmchat.signals.redis import RedisSignals
+from llmchat.store import migrations
+from llmchat.store.database import Database
+from llmchat.store.postgres import PostgresDatabase
+from llmchat.store.sqlite import SqliteDatabase
+from llmchat.tokenlog.base import TokenLog
+from llmchat.tokenlog.redis import RedisTokenLog
+from llmchat.tokenlog.sqlite import SqliteTokenLog
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """`shared`: other processes work on the same data. `warnings` names the promises that do not
+    hold as these engines are set up now; it raises StorageUnavailable when they do not answer."""
+
+    database: Database
+    log: TokenLog
+    signals: Signals
+    shared: bool
+    warnings: Callable[[], Awaitable[Sequence[str]]]
+
+
+async def open_engines(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Engines:
+    """What the settings ask for; the stack closes it. Raises StorageUnavailable."""
+    if settings.redis_url is None or not settings.is_shared:
+        return await _embedded(settings, clock, stack)
+    return await _shared(settings, settings.redis_url, clock, stack)
+
+
+def schema_url(settings: Settings) -> str:
+    """The database of the conversations, as alembic takes it."""
+    path = database_path(settings)
+    return str(settings.database_url) if path is None else migrations.sqlite_url(path)
+
+
+def database_path(settings: Settings) -> Path | None:
+    """The SQLite file of the conversations, if it is one."""
+    if settings.database_url is None:
+        return datadir.database_path(settings.data_dir)
+    if settings.is_shared:
+        return None
+    return Path(str(make_url(settings.database_url).database))
+
+
+async def _embedded(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Engines:
+    stack.enter_context(datadir.locked(settings.data_dir))
+    await asyncio.to_thread(migrations.upgrade, schema_url(settings))
+    path = database_path(settings)
+    assert path is not None
+    database = await stack.enter_async_context(aclosing(SqliteDatabase(path)))
+    log = await stack.enter_async_context(
+        SqliteTokenLog(
+            datadir.log_path(settings.data_dir), durability=settings.durability, now=clock.seconds
+        )
+    )
+    return Engines(database, log, Alone(), False, _none)
+
+
+async def _shared(
+    settings: Settings, redis_url: str, clock: Clock, stack: AsyncExitStack
+) -> Engines:
+    url = schema_url(settings)
+    current, wanted = await asyncio.to_thread(migrations.revisions, url)
+    if current != wanted:
+        raise StorageUnavailable(
+            f"The database has schema {current or 'none'}, and this version wants {wanted}: "
+            "run `llmchat db upgrade` once, before any process of it serves."
+        )
+    database = await stack.enter_async_context(aclosing(PostgresDatabase(url)))
+    signals = RedisSignals(redis_url)
+    log = await stack.enter_async_context(
+        RedisTokenLog(
+            redis_url, retention_seconds=settings.log_retention_seconds, now=clock.seconds
+        )
+    )
+    await stack.enter_async_context(signals)
+    return Engines(database, log, signals, True, log.warnings)
+
+
+async def _none() -> Sequence[str]:
+    return ()
