@@ -2,8 +2,10 @@
 
 import asyncio
 import ipaddress
+import socket
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -14,6 +16,7 @@ from llmchat.errors import LlmchatError
 from llmchat.mock.manual import manual
 from llmchat.mock.options import Options
 from llmchat.settings import Settings, SettingsError, load_settings
+from llmchat.supervisor import Launch, Lifeline, Supervisor, listen
 
 app = typer.Typer(
     help="Chat answers that survive: every generation is a durable log.",
@@ -37,11 +40,14 @@ DataDir = Annotated[
 def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")] = None,
     port: Annotated[int | None, typer.Option(help="The port to listen on (8000).")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="How many processes serve (1); more need Postgres and Redis.")
+    ] = None,
     data_dir: DataDir = None,
     config: Config = None,
 ) -> None:
     """Run the service: the page, the API, and its console at /docs."""
-    settings = _settings(config, host=host, port=port, data_dir=data_dir)
+    settings = _settings(config, host=host, port=port, workers=workers, data_dir=data_dir)
     if not settings.allow_open and not _is_loopback(settings.host):
         _fail(
             f"this version does not know its callers, so it will not listen on {settings.host}, "
@@ -51,24 +57,30 @@ def serve(
         )
     if settings.half_shared:
         _fail(settings.half_shared)
-    # These load the whole service, which `--help` need not wait for.
-    from llmchat import logs
-    from llmchat.app import create_app
-    from llmchat.greeting import greet
-    from llmchat.server import Server
-
-    logs.configure(settings.log_level, settings.log_format)
     if settings.requests_per_minute is not None:
         typer.echo("LLM_RATE_LIMIT is set, but this version does not limit requests yet.", err=True)
-    application = create_app(settings)
+    if settings.workers > 1:
+        flags = {"--data-dir": data_dir, "--config": config}
+        given = [f"{name}={path}" for name, path in flags.items() if path is not None]
+        raise typer.Exit(_supervise(settings, given))
+    _serve(settings)
 
-    async def run() -> None:
-        server = Server(application, host=settings.host, port=settings.port)
-        await server.serve_app(
-            lambda url: greet(url, settings.data_dir, application.state.parts.models)
-        )
 
-    _run(run)
+@app.command(hidden=True)
+def worker(
+    number: Annotated[int, typer.Option()],
+    listener: Annotated[list[int], typer.Option()],
+    lifeline: Annotated[int, typer.Option()],
+    first: Annotated[bool, typer.Option()] = False,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """One of the processes of `serve --workers`, which starts it."""
+    held = Lifeline(lifeline)
+    held.hold()
+    settings = _settings(config, data_dir=data_dir)
+    listeners = [socket.socket(fileno=descriptor) for descriptor in listener]
+    _serve(settings, worker=Worker(number, listeners, held.ready, greets=first))
 
 
 @app.command()
@@ -135,6 +147,61 @@ def check_database(data_dir: DataDir = None, config: Config = None) -> None:
         _fail("The schema is not up to date: run `llmchat db upgrade`.")
 
 
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What makes a process that serves one of several."""
+
+    number: int
+    listeners: Sequence[socket.socket]
+    ready: Callable[[], None]
+    greets: bool
+
+
+def _serve(settings: Settings, worker: Worker | None = None) -> None:
+    # These load the whole service, which `--help` need not wait for.
+    from llmchat import logs
+    from llmchat.app import create_app
+    from llmchat.greeting import greet
+    from llmchat.server import Server
+
+    number = None if worker is None else worker.number
+    logs.configure(settings.log_level, settings.log_format, worker=number)
+    application = create_app(settings)
+
+    def on_ready(url: str) -> None:
+        if worker is None or worker.greets:
+            greet(url, settings.data_dir, application.state.parts.models)
+        if worker is not None:
+            worker.ready()
+
+    async def run() -> None:
+        server = Server(application, host=settings.host, port=settings.port)
+        await server.serve_app(on_ready, listeners=None if worker is None else worker.listeners)
+
+    _run(run)
+
+
+def _supervise(settings: Settings, flags: Sequence[str]) -> int:
+    from llmchat import logs
+
+    def command(launch: Launch) -> Sequence[str]:
+        # Without -P, a file of the current directory could take the place of a module.
+        program = [sys.executable, "-P", "-m", "llmchat.cli", "worker", f"--number={launch.number}"]
+        listeners = [f"--listener={descriptor}" for descriptor in launch.listeners]
+        first = ["--first"] if launch.first else []
+        return [*program, *listeners, f"--lifeline={launch.lifeline}", *first, *flags]
+
+    async def supervise(listeners: Sequence[socket.socket]) -> int:
+        return await Supervisor(command, listeners, workers=settings.workers).run()
+
+    logs.configure(settings.log_level, settings.log_format)
+    try:
+        listeners = listen(settings.host, settings.port)
+    except OSError as error:
+        _fail(f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}.")
+    return asyncio.run(supervise(listeners))
+
+
 def _migrate(direction: str, revision: str, settings: Settings) -> None:
     from llmchat import datadir
     from llmchat.engines import database_path, schema_url
@@ -160,9 +227,10 @@ def _settings(
     data_dir: Path | None,
     host: str | None = None,
     port: int | None = None,
+    workers: int | None = None,
 ) -> Settings:
     try:
-        return load_settings(config, data_dir=data_dir, host=host, port=port)
+        return load_settings(config, data_dir=data_dir, host=host, port=port, workers=workers)
     except SettingsError as error:
         _fail(str(error))
 
@@ -190,3 +258,7 @@ def _fail(text: str) -> NoReturn:
 
 def main() -> None:
     app()
+
+
+if __name__ == "__main__":
+    main()

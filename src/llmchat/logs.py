@@ -14,8 +14,15 @@ def _drop_colour_message(_: object, __: str, fields: EventDict) -> EventDict:
     return fields
 
 
-def configure(level: str, format: Literal["auto", "json", "text"]) -> None:
-    """Send everything, our libraries' lines too, to standard error in one shape."""
+def configure(
+    level: str, format: Literal["auto", "json", "text"], *, worker: int | None = None
+) -> None:
+    """Send everything, our libraries' lines too, to standard error in one shape; with the number
+    of the worker where several processes write to it."""
+
+    def add_worker(_: object, __: str, fields: EventDict) -> EventDict:
+        return fields if worker is None else {"worker": worker, **fields}
+
     text = format == "text" or (format == "auto" and sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -23,6 +30,7 @@ def configure(level: str, format: Literal["auto", "json", "text"]) -> None:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
         _drop_colour_message,
+        add_worker,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[Processor] = (

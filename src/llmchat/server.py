@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import gc
-from collections.abc import Callable
+import signal
+import socket
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
+from llmchat.supervisor import AT_ONCE
 from llmchat.web.wire import BoundedHttp
 
 # The drain has already ended the streams; what is still open after it is a client that stalls.
@@ -18,6 +21,7 @@ _YOUNG_OBJECTS = 5000
 
 class Server(uvicorn.Server):
     """On the first SIGTERM or SIGINT drains, then stops to listen; on the second one just exits.
+    A worker of a supervisor just exits on AT_ONCE, and on no other signal.
 
     uvicorn alone would wait for every open stream to end by itself before it tells the application
     anything: with one reader connected it never exits.
@@ -42,9 +46,13 @@ class Server(uvicorn.Server):
         )
         self._app = app
         self._draining: asyncio.Task[None] | None = None
+        self._is_worker = False
 
-    async def serve_app(self, on_ready: Callable[[str], None]) -> None:
-        """Open the application, serve it until a signal, close it. `on_ready` gets the URL.
+    async def serve_app(
+        self, on_ready: Callable[[str], None], *, listeners: Sequence[socket.socket] | None = None
+    ) -> None:
+        """Open the application, serve it until a signal, close it. `on_ready` gets the URL. With
+        `listeners` it is a worker of a supervisor, and serves on these.
 
         The lifespan is entered here and not by uvicorn, which would turn its errors into a
         traceback and an exit code."""
@@ -52,16 +60,19 @@ class Server(uvicorn.Server):
             self._loop = asyncio.get_running_loop()
             _settle_memory()
             announcing = asyncio.create_task(self._announce(on_ready), name="announce")
-            await self.serve()
+            if listeners is not None:
+                self._is_worker = True
+                signal.signal(AT_ONCE, self.handle_exit)
+            await self.serve(None if listeners is None else list(listeners))
             announcing.cancel()
             if self._draining is not None:
                 with contextlib.suppress(asyncio.CancelledError):
                     await self._draining if not self.force_exit else self._draining.cancel()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._draining is not None:
+        if sig == AT_ONCE or (self._draining is not None and not self._is_worker):
             self.force_exit = self.should_exit = True
-        else:
+        elif self._draining is None:
             self._draining = self._loop.create_task(self._drain(), name="drain")
             # A signal does not wake the loop, a callback does.
             self._loop.call_soon_threadsafe(lambda: None)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -128,6 +128,9 @@ class Settings(BaseSettings):
         Field(None, repr=False)
     )
     """Redis, for many processes: what is being written, and what they tell each other."""
+    # Below what it needs: a validator sees only the fields above its own.
+    workers: Annotated[int, Env("LLMCHAT_WORKERS")] = Field(1, ge=1, le=64)
+    """How many processes serve; more than one need Postgres and Redis to share their work."""
 
     @field_validator("providers", mode="before")
     @classmethod
@@ -147,6 +150,18 @@ class Settings(BaseSettings):
         if "demo" in providers and providers["demo"].kind != "demo":
             raise ValueError('"demo" is kept for the demo models; choose another provider name')
         return providers
+
+    @field_validator("workers")
+    @classmethod
+    def _can_share(cls, workers: int, found: ValidationInfo) -> int:
+        urls = [found.data.get("database_url") or "", found.data.get("redis_url") or ""]
+        usable = {"database_url", "redis_url"} <= found.data.keys()
+        if usable and workers > 1 and not (urls[0].startswith("postgres") and urls[1]):
+            raise ValueError(
+                "several workers share their conversations in Postgres and their streams in "
+                "Redis: set DATABASE_URL=postgresql://… and REDIS_URL=redis://…, or use one worker"
+            )
+        return workers
 
     @property
     def is_shared(self) -> bool:

@@ -46,6 +46,7 @@ class TestDefaults:
             "on_crash": "mark",
             "database_url": None,
             "redis_url": None,
+            "workers": 1,
         }
 
     def test_hold_for_settings_made_directly(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ class TestRefused:
         [
             ("LLMCHAT_PORT", ["x", "-1", "65536", "1.5"], "a whole number from 0 to 65535"),
             ("PORT", ["9" * 5000], "a whole number from 0 to 65535"),
+            ("LLMCHAT_WORKERS", ["0", "65", "two"], "a whole number from 1 to 64"),
             ("LLM_TEMPERATURE", ["x", "-0.1", "2.1", "nan", "inf"], "a number from 0 to 2"),
             ("LLM_TOP_P", ["-1", "1.1"], "a number from 0 to 1"),
             ("LLM_MAX_TOKENS", ["0", "10000001"], "a whole number from 1 to 10000000"),
