@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -15,12 +16,11 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 from llmchat.errors import StorageUnavailable
 from llmchat.tasks import TaskSet
 
-T = TypeVar("T")
-
 _log = structlog.get_logger(__name__)
 
 _ANSWER_SECONDS = 1.0
 _MOST_CONNECTIONS = 4
+_MOST_CALLS = 500
 _PING_SECONDS = 1.0
 _SILENT_SECONDS = 3.0
 _RECONNECT_SECONDS = 0.2
@@ -37,9 +37,11 @@ class Script:
 
 
 class RedisClient:
-    """Commands with short patience: whoever can wait longer asks again. Use as a context manager.
+    """Commands with short patience: whoever can wait longer asks again. Raises StorageUnavailable
+    within a second or two.
 
-    A command is never cancelled with its caller: its answer would go to whoever uses the
+    What many callers ask for at one moment goes in one round trip on one connection, however many
+    they are. No command is cancelled with its caller: its answer would go to whoever uses the
     connection next."""
 
     def __init__(self, url: str) -> None:
@@ -51,72 +53,97 @@ class RedisClient:
             socket_connect_timeout=_ANSWER_SECONDS,
             retry=Retry(NoBackoff(), 0),
         )
-        self.redis: Redis = Redis(connection_pool=self._pool)
-        self._asking = TaskSet()
+        self._redis: Redis = Redis(connection_pool=self._pool)
+        self._calls: list[_Call] = []
+        self._asking: asyncio.Task[None] | None = None
+        self._tasks = TaskSet()
 
     async def aclose(self) -> None:
-        await self._asking.cancel_all()
+        await self._tasks.cancel_all()
         with suppress(*FAULTS):
-            await self.redis.aclose()
+            await self._redis.aclose()
             await self._pool.disconnect()
 
-    async def ask(self, work: Callable[[], Awaitable[T]]) -> T:
-        """The answer, or StorageUnavailable within about a second."""
+    async def call(self, *command: Any) -> Any:
+        """One command, which may be asked twice; what Redis itself refuses is StorageUnavailable,
+        too, with its words."""
+        result = await self._call(command)
+        if isinstance(result, Exception):
+            raise unavailable(result) from result
+        return result
 
-        async def asked() -> T:
-            return await work()
-
-        try:
-            return await asyncio.shield(self._asking.start(asked(), name="redis"))
-        except FAULTS as error:
-            raise unavailable(error) from error
-
-    async def again(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Like `ask`, for what may be asked twice: of a Redis that was restarted, every connection
-        in the pool is dead, and the first to use one hears of it."""
-        try:
-            return await self.ask(work)
-        except StorageUnavailable as error:
-            if not isinstance(error.__cause__, NoConnection):
-                raise
-            await self._pool.disconnect(inuse_connections=False)
-            return await self.ask(work)
-
-    async def run(self, script: Script, keys: Sequence[str], *arguments: object) -> Any:
-        """What one script answers, which may be asked twice."""
-        (result,) = await self.again(lambda: self._run_all(script, [(keys, arguments)]))
+    async def run(self, script: Script, keys: Sequence[str], *arguments: Any) -> Any:
+        """What a script answers, which may be asked twice."""
+        if script.digest is None:
+            script.digest = await self.call("SCRIPT LOAD", script.text)
+        command = ("EVALSHA", script.digest, len(keys), *keys, *arguments)
+        result = await self._call(command)
+        if isinstance(result, NoScriptError):
+            await self.call("SCRIPT LOAD", script.text)
+            return await self.call(*command)
         if isinstance(result, Exception):
             raise unavailable(result) from result
         return result
 
     async def run_all(
-        self, script: Script, calls: Sequence[tuple[Sequence[str], Sequence[object]]]
+        self, script: Script, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]
     ) -> list[Any]:
-        """One script many times, in one round trip; an answer may be a RedisError."""
-        return await self.ask(lambda: self._run_all(script, calls))
-
-    async def _run_all(
-        self, script: Script, calls: Sequence[tuple[Sequence[str], Sequence[object]]]
-    ) -> list[Any]:
+        """One script many times, in order, in one round trip, and never twice by itself. An answer
+        may be a RedisError."""
         if script.digest is None:
-            script.digest = await self.redis.script_load(script.text)
-        results = await self._send(script.digest, calls)
-        forgotten = [n for n, result in enumerate(results) if isinstance(result, NoScriptError)]
-        if forgotten:
-            script.digest = await self.redis.script_load(script.text)
-            again = await self._send(script.digest, [calls[n] for n in forgotten])
-            for n, result in zip(forgotten, again, strict=True):
-                results[n] = result
+            script.digest = await self.call("SCRIPT LOAD", script.text)
+        commands = [
+            ("EVALSHA", script.digest, len(keys), *keys, *arguments) for keys, arguments in calls
+        ]
+        sending = self._tasks.start(self._send(commands), name="redis appends")
+        try:
+            results = await asyncio.shield(sending)
+        except FAULTS as error:
+            raise unavailable(error) from error
+        if any(isinstance(result, NoScriptError) for result in results):
+            script.digest = None
         return results
 
-    async def _send(
-        self, digest: str, calls: Sequence[tuple[Sequence[str], Sequence[object]]]
-    ) -> list[Any]:
-        pipeline: Any = self.redis.pipeline(transaction=False)
-        for keys, arguments in calls:
-            pipeline.evalsha(digest, len(keys), *keys, *arguments)
+    async def _call(self, command: Sequence[Any]) -> Any:
+        answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._calls.append(_Call(command, answered))
+        if self._asking is None or self._asking.done():
+            self._asking = self._tasks.start(self._ask(), name="redis")
+        return await answered
+
+    async def _ask(self) -> None:
+        while self._calls:
+            calls, self._calls = self._calls[:_MOST_CALLS], self._calls[_MOST_CALLS:]
+            commands = [call.command for call in calls]
+            try:
+                results = await self._send_again(commands)
+            except FAULTS as error:
+                results = [error] * len(calls)
+            for call, result in zip(calls, results, strict=True):
+                if not call.answered.done():
+                    call.answered.set_result(result)
+
+    async def _send_again(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        """Of a Redis that was restarted, every connection in the pool is dead, and the first to use
+        one hears of it."""
+        try:
+            return await self._send(commands)
+        except NoConnection:
+            await self._pool.disconnect(inuse_connections=False)
+            return await self._send(commands)
+
+    async def _send(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        pipeline: Any = self._redis.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
         results: list[Any] = await pipeline.execute(raise_on_error=False)
         return results
+
+
+@dataclass(slots=True)
+class _Call:
+    command: Sequence[Any]
+    answered: asyncio.Future[Any]
 
 
 class Listener:
@@ -187,9 +214,7 @@ def unavailable(error: Exception) -> StorageUnavailable:
 async def broken_promises(client: RedisClient) -> list[str]:
     """What this Redis may lose, in sentences; raises StorageUnavailable when it does not answer."""
     try:
-        found: Any = await client.again(
-            lambda: client.redis.config_get("appendonly", "maxmemory-policy", "maxmemory")
-        )
+        found: Any = await client.call("CONFIG GET", "appendonly", "maxmemory-policy", "maxmemory")
     except StorageUnavailable as error:
         if isinstance(error.__cause__, ResponseError):
             return ["Redis does not show its configuration: see to appendonly and eviction (P1)."]

@@ -53,7 +53,7 @@ class RedisSignals:
         while True:
             message = await self._waiting.get()
             try:
-                await self._client.again(lambda: self._client.redis.publish(_CHANNEL, message))  # noqa: B023
+                await self._client.call("PUBLISH", _CHANNEL, message)
             except StorageUnavailable as error:
                 _log.warning("A signal could not be sent", error=error.detail)
 

@@ -1,5 +1,6 @@
 """Generations in SQL: claimed, renewed, settled once."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
@@ -23,6 +24,7 @@ from llmchat.store.rows import (
     usage_json,
 )
 from llmchat.store.upsert import inserting
+from llmchat.tasks import TaskSet
 
 _REMEMBERED_OWNERS = 4096
 _LIVE = (Status.QUEUED, Status.STREAMING)
@@ -39,20 +41,37 @@ class SqlGenerationStore:
         self._database = database
         self._now = now
         self._owners: dict[GenerationId, OwnerId] = {}
+        self._asking: dict[GenerationId, asyncio.Task[OwnerId | None]] = {}
+        self._tasks = TaskSet()
 
     async def get(self, owner: OwnerId, id: GenerationId) -> Generation:
         async with self._database.read() as session:
             row = await _row(session, id)
         if row is None or row.owner != owner:
-            raise NotFound(f"There is no generation {id}.")
+            raise _no_generation(id)
         return row.to_domain()
 
     async def check_owner(self, owner: OwnerId, id: GenerationId) -> None:
-        if self._owners.get(id) != owner:
-            await self.get(owner, id)
-            self._owners[id] = owner
-            if len(self._owners) > _REMEMBERED_OWNERS:
-                del self._owners[next(iter(self._owners))]
+        if (self._owners.get(id) or await self._owner_of(id)) != owner:
+            raise _no_generation(id)
+
+    async def _owner_of(self, id: GenerationId) -> OwnerId | None:
+        """Asked once for all who ask at one moment, as they do after a reconnect."""
+        asking = self._asking.get(id)
+        if asking is None:
+            asking = self._asking[id] = self._tasks.start(self._ask_owner(id), name=f"owner {id}")
+            asking.add_done_callback(lambda _: self._asking.pop(id, None))
+        return await asyncio.shield(asking)
+
+    async def _ask_owner(self, id: GenerationId) -> OwnerId | None:
+        async with self._database.read() as session:
+            row = await _row(session, id)
+        if row is None:
+            return None
+        self._owners[id] = owner = OwnerId(row.owner)
+        if len(self._owners) > _REMEMBERED_OWNERS:
+            del self._owners[next(iter(self._owners))]
+        return owner
 
     async def last_event_id(self, id: GenerationId) -> int | None:
         async with self._database.read() as session:
@@ -251,6 +270,10 @@ def _final_message(row: GenerationRow, end: Settlement) -> Update:
             error=problem_json(end.error),
         )
     )
+
+
+def _no_generation(id: str) -> NotFound:
+    return NotFound(f"There is no generation {id}.")
 
 
 def _unfinished(row: GenerationRow) -> Unfinished:

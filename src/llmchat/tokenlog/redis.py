@@ -120,10 +120,7 @@ class RedisTokenLog:
         await self._delete(logs)
 
     async def expire(self, *, ended_before: float) -> int:
-        redis = self._client.redis
-        old: Any = await self._client.again(
-            lambda: redis.zrangebyscore(ENDED, "-inf", f"({ended_before!r}")
-        )
+        old: Any = await self._client.call("ZRANGEBYSCORE", ENDED, "-inf", f"({ended_before!r}")
         return await self._delete([GenerationId(name.decode()) for name in old])
 
     def release_readers(self) -> None:
@@ -140,16 +137,19 @@ class RedisTokenLog:
         """Ask Redis where all logs stand that are of interest here, and tell it so again."""
         self._drop_unread()
         mirrors = [mirror for mirror in self._mirrors.values() if mirror.tail.last]
-        calls = [(keys_of(mirror.name), [self._process]) for mirror in mirrors]
-        if not calls:
-            return
-        for mirror, found in zip(mirrors, await self._client.run_all(WATCH, calls), strict=True):
-            if isinstance(found, Exception):
-                continue
+        for mirror, found in zip(
+            mirrors, await asyncio.gather(*map(self._watch, mirrors)), strict=True
+        ):
             if found is None:
                 self._miss(mirror)
             else:
                 self._advance(mirror, found)
+
+    async def _watch(self, mirror: Mirror) -> Sequence[bytes] | None:
+        found: Sequence[bytes] | None = await self._client.run(
+            WATCH, keys_of(mirror.name), self._process
+        )
+        return found
 
     async def _append(
         self, log: GenerationId, events: Sequence[Event], chunk: Chunk, writer: WorkerId
@@ -302,10 +302,11 @@ class RedisTokenLog:
         for log in logs:
             if (mirror := self._mirrors.get(log)) is not None:
                 mirror.tail.sealed = True
-        results = await self._client.run_all(DELETE, [(keys_of(log), [log]) for log in logs])
+        deleting = [self._client.run(DELETE, keys_of(log), log) for log in logs]
+        counts: list[int] = await asyncio.gather(*deleting)
         for log in logs:
             self._forget(log)
-        return sum(result for result in results if isinstance(result, int))
+        return sum(counts)
 
     def _forget(self, log: GenerationId) -> None:
         self._replays.forget(log)

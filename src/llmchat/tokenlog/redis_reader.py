@@ -32,9 +32,7 @@ async def read_chunks(
 
 async def _page(client: RedisClient, log: GenerationId, after: int, upto: int) -> list[Chunk]:
     stream = keys_of(log)[0]
-    rows: Any = await client.again(
-        lambda: client.redis.xrange(stream, min=f"{after + 1}-0", count=_PAGE)
-    )
+    rows: Any = await client.call("XRANGE", stream, f"{after + 1}-0", "+", "COUNT", _PAGE)
     found = [
         Chunk(int(first), int(id_.split(b"-")[0]), payload)
         for id_, fields in rows
