@@ -1,7 +1,6 @@
 """Owner of every live generation of this process: starts them, stops them, sees each to its end."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -203,7 +202,8 @@ class Runner:
             writer=self.worker,
             keeps_text=self._checkpoints is not None,
         )
-        running = _Running(generation, flow, said.answer, asyncio.Event(), time.monotonic())
+        now = asyncio.get_running_loop().time()
+        running = _Running(generation, flow, said.answer, asyncio.Event(), now)
         self._running[generation.id] = running
         return running
 
@@ -265,7 +265,7 @@ class Runner:
         _log.info("A generation was left to another process", generation_id=id)
 
     def _ago(self, running: _Running, waited_seconds: float) -> datetime:
-        age = time.monotonic() - running.begun_at
+        age = asyncio.get_running_loop().time() - running.begun_at
         return self._now() - timedelta(seconds=age - waited_seconds)
 
     async def _renew_for_ever(self) -> None:
@@ -300,5 +300,5 @@ def _log_end(running: _Running, terminal: Terminal) -> None:
         status=terminal.status,
         problem=terminal.problem.type if isinstance(terminal, Failed) else None,
         output_tokens=None if usage is None else usage.output_tokens,
-        seconds=round(time.monotonic() - running.begun_at, 3),
+        seconds=round(asyncio.get_running_loop().time() - running.begun_at, 3),
     )

@@ -1,7 +1,6 @@
 """Finds what its owner abandoned and brings it to its end."""
 
 import asyncio
-import time
 from contextlib import suppress
 
 import structlog
@@ -63,7 +62,7 @@ class Sweep:
 
     async def look(self) -> None:
         """One round."""
-        now = time.monotonic()
+        now = asyncio.get_running_loop().time()
         before, self._seen = self._seen, {}
         running = set(self._runner.running)
         for unfinished in await self._generations.unfinished():

@@ -1,0 +1,95 @@
+"""What must never happen, looked at whenever something has."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from llmchat.domain import Status
+from llmchat.events import Delta, Entry, Event, Transcript, fold, is_terminal
+from llmchat.ids import GenerationId
+from tests.simulation.rows import Rows
+
+
+class Violation(AssertionError):
+    """A promise that was broken."""
+
+
+class Monitor:
+    """Sees every append when it is stored, everything that a reader is shown, and every change of
+    the rows. The first thing that is wrong is kept, in whoever's task it was found."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._logs: dict[str, list[Event]] = {}
+        self._stopped_at: dict[str, int] = {}
+        self.violation: str | None = None
+
+    def wrong(self, what: str) -> None:
+        self.violation = self.violation or what
+
+    def stored(self, log: str, entries: Sequence[Entry]) -> None:
+        events = self._logs.setdefault(log, [])
+        for entry in entries:
+            if entry.first != len(events) + 1:
+                self.wrong(f"{log}: {entry.first} is stored behind {len(events)}")
+            if events and is_terminal(events[-1]):
+                self.wrong(f"{log}: {entry.event} is stored behind its terminal")
+            stopped_at = self._stopped_at.get(log)
+            if stopped_at is not None and not is_terminal(entry.event):
+                self.wrong(f"{log}: {entry.event} is stored after a stop at {stopped_at}")
+            if is_terminal(entry.event):
+                self._agrees(log, fold([*_entries(events), entry]))
+            events.extend([entry.event] * (entry.last - entry.first + 1))
+
+    def shown(self, log: str, after: int, entries: Sequence[Entry], who: str) -> None:
+        """A reader whose cursor is `after` gets these."""
+        events = self._logs.get(log, [])
+        for entry in entries:
+            if entry.first != after + 1:
+                self.wrong(f"{who} of {log} gets {entry.first} after {after}")
+            if entry.last > len(events):
+                self.wrong(f"{who} of {log} is shown {entry.last}, and {len(events)} are stored")
+            elif not _same(entry, events[entry.first - 1 : entry.last]):
+                self.wrong(f"{who} of {log} is shown another text than is stored: {entry}")
+            after = entry.last
+
+    def stopped(self, log: str, last: int) -> None:
+        self._stopped_at.setdefault(log, last)
+        for event in self._logs.get(log, [])[last:]:
+            if not is_terminal(event):
+                self.wrong(f"{log}: a stop returned with {last}, and more was stored before")
+
+    def rows_changed(self) -> None:
+        streaming = Counter(
+            row.generation.conversation_id
+            for row in self._rows.generations.values()
+            if row.status is Status.STREAMING
+        )
+        for conversation, count in streaming.items():
+            if count > 1:
+                self.wrong(f"{conversation} has {count} live generations")
+
+    def transcript(self, log: str) -> Transcript:
+        return fold(_entries(self._logs.get(log, [])))
+
+    def _agrees(self, log: str, transcript: Transcript) -> None:
+        row = self._rows.generations[GenerationId(log)]
+        message = self._rows.messages[row.generation.message_id]
+        assert transcript.terminal is not None
+        if row.status.live:
+            self.wrong(f"{log}: its terminal is stored before it is settled")
+        elif row.status != transcript.terminal.status:
+            self.wrong(f"{log}: {transcript.terminal.status} in the log, {row.status} in the rows")
+        elif (message.content, message.reasoning) != (transcript.answer, transcript.reasoning):
+            self.wrong(f"{log}: its message is {message.content!r}, its log {transcript.answer!r}")
+
+
+def _entries(events: Sequence[Event]) -> list[Entry]:
+    return [Entry(offset, offset, event) for offset, event in enumerate(events, 1)]
+
+
+def _same(entry: Entry, stored: Sequence[Event]) -> bool:
+    if not isinstance(entry.event, Delta):
+        return stored[0] == entry.event
+    text, channel = entry.event.text, entry.event.channel
+    deltas = [event for event in stored if isinstance(event, Delta) and event.channel == channel]
+    return len(deltas) == len(stored) and "".join(each.text for each in deltas) == text
