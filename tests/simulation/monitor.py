@@ -1,10 +1,12 @@
 """What must never happen, looked at whenever something has."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
+from operator import attrgetter
 
 from llmchat.domain import Status
-from llmchat.events import Delta, Entry, Event, Transcript, fold, is_terminal
+from llmchat.events import Entry, Transcript, fold, is_terminal, join_deltas
 from llmchat.ids import GenerationId
 from tests.simulation.rows import Rows
 
@@ -19,7 +21,7 @@ class Monitor:
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
-        self._logs: dict[str, list[Event]] = {}
+        self._logs: dict[str, list[Entry]] = {}
         self._stopped_at: dict[str, int] = {}
         self.violation: str | None = None
 
@@ -27,35 +29,37 @@ class Monitor:
         self.violation = self.violation or what
 
     def stored(self, log: str, entries: Sequence[Entry]) -> None:
-        events = self._logs.setdefault(log, [])
+        kept = self._logs.setdefault(log, [])
         for entry in entries:
-            if entry.first != len(events) + 1:
-                self.wrong(f"{log}: {entry.first} is stored behind {len(events)}")
-            if events and is_terminal(events[-1]):
+            last = kept[-1].last if kept else 0
+            if entry.first != last + 1:
+                self.wrong(f"{log}: {entry.first} is stored behind {last}")
+            if kept and is_terminal(kept[-1].event):
                 self.wrong(f"{log}: {entry.event} is stored behind its terminal")
             stopped_at = self._stopped_at.get(log)
             if stopped_at is not None and not is_terminal(entry.event):
                 self.wrong(f"{log}: {entry.event} is stored after a stop at {stopped_at}")
+            kept.append(entry)
             if is_terminal(entry.event):
-                self._agrees(log, fold([*_entries(events), entry]))
-            events.extend([entry.event] * (entry.last - entry.first + 1))
+                self._agrees(log, fold(kept))
 
     def shown(self, log: str, after: int, entries: Sequence[Entry], who: str) -> None:
         """A reader whose cursor is `after` gets these."""
-        events = self._logs.get(log, [])
+        kept = self._logs.get(log, [])
+        last = kept[-1].last if kept else 0
         for entry in entries:
             if entry.first != after + 1:
                 self.wrong(f"{who} of {log} gets {entry.first} after {after}")
-            if entry.last > len(events):
-                self.wrong(f"{who} of {log} is shown {entry.last}, and {len(events)} are stored")
-            elif not _same(entry, events[entry.first - 1 : entry.last]):
+            if entry.last > last:
+                self.wrong(f"{who} of {log} is shown {entry.last}, and {last} is the last stored")
+            elif not _same(entry, kept):
                 self.wrong(f"{who} of {log} is shown another text than is stored: {entry}")
             after = entry.last
 
     def stopped(self, log: str, last: int) -> None:
         self._stopped_at.setdefault(log, last)
-        for event in self._logs.get(log, [])[last:]:
-            if not is_terminal(event):
+        for entry in self._logs.get(log, []):
+            if entry.first > last and not is_terminal(entry.event):
                 self.wrong(f"{log}: a stop returned with {last}, and more was stored before")
 
     def rows_changed(self) -> None:
@@ -69,7 +73,7 @@ class Monitor:
                 self.wrong(f"{conversation} has {count} live generations")
 
     def transcript(self, log: str) -> Transcript:
-        return fold(_entries(self._logs.get(log, [])))
+        return fold(self._logs.get(log, []))
 
     def _agrees(self, log: str, transcript: Transcript) -> None:
         row = self._rows.generations[GenerationId(log)]
@@ -83,13 +87,9 @@ class Monitor:
             self.wrong(f"{log}: its message is {message.content!r}, its log {transcript.answer!r}")
 
 
-def _entries(events: Sequence[Event]) -> list[Entry]:
-    return [Entry(offset, offset, event) for offset, event in enumerate(events, 1)]
-
-
-def _same(entry: Entry, stored: Sequence[Event]) -> bool:
-    if not isinstance(entry.event, Delta):
-        return stored[0] == entry.event
-    text, channel = entry.event.text, entry.event.channel
-    deltas = [event for event in stored if isinstance(event, Delta) and event.channel == channel]
-    return len(deltas) == len(stored) and "".join(each.text for each in deltas) == text
+def _same(entry: Entry, kept: Sequence[Entry]) -> bool:
+    """Whether the log has this at these offsets."""
+    begin = bisect_left(kept, entry.first, key=attrgetter("last"))
+    end = bisect_left(kept, entry.last, key=attrgetter("last")) + 1
+    events = [each.event for each in kept[begin:end]]
+    return join_deltas(events) == [entry.event]

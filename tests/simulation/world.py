@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import random
 from collections.abc import Sequence
-from functools import partial
 
 from llmchat.chat.service import Ask
 from llmchat.domain import LOCAL_OWNER, OnBusy
@@ -30,6 +29,8 @@ _LOOK_SECONDS = 0.25
 _SWEEP_SECONDS = LEASE_SECONDS / 4
 _SLACK_SECONDS = 5.0
 _ANSWER_SECONDS = 60.0
+# What was cancelled needs a turn to end.
+_LAST_TURNS_SECONDS = 2.0
 
 
 class World:
@@ -238,7 +239,13 @@ class World:
 
     async def _drain(self, process: Process, grace_seconds: float) -> None:
         work = process.drain(grace_seconds)
-        await self.loop.spawn_on(process.machine, work, f"{process.name} drains")
+        task = self.loop.spawn_on(process.machine, work, f"{process.name} drains")
+        while not task.done():
+            await asyncio.wait([task], timeout=_LOOK_SECONDS)
+            if process.machine.killed:
+                return
+        task.result()
+        await asyncio.sleep(_LAST_TURNS_SECONDS)
         if left := self.loop.tasks_of(process.machine):
             self.monitor.wrong(f"{process.name} left {[task.get_name() for task in left]}")
 
@@ -274,4 +281,3 @@ class World:
         self._check()
 
 
-run_of = partial(World)
