@@ -10,6 +10,7 @@ from llmchat.chat.runner import Runner
 from llmchat.domain import Generation, Status
 from llmchat.errors import LogGone, OffsetConflict
 from llmchat.events import Reset, Terminal, Transcript, fold
+from llmchat.ids import GenerationId
 from llmchat.providers.base import Models
 from llmchat.store.base import GenerationStore, Unfinished
 from llmchat.tokenlog.base import TokenLog
@@ -45,12 +46,23 @@ class Recovery:
         self._generations = generations
         self._models = models
         self._on_crash = on_crash
+        self._taking: set[GenerationId] = set()
         self._log_may_vanish = log_may_vanish
         self._ending = Ending(log, generations, runner.worker)
 
     async def take_over(self, seen: Unfinished, ending: Terminal | None = None) -> bool:
         """Bring it to its end, to `ending` if there is one, or go on with it: wherever between its
-        first token and its last its owner stopped. False when it moved since it was `seen`."""
+        first token and its last its owner stopped. False when it moved since it was `seen`, or
+        this process takes it over or runs it already: to the store, both would be one worker."""
+        if seen.id in self._taking or seen.id in self._runner.running:
+            return False
+        self._taking.add(seen.id)
+        try:
+            return await self._take_over(seen, ending)
+        finally:
+            self._taking.discard(seen.id)
+
+    async def _take_over(self, seen: Unfinished, ending: Terminal | None) -> bool:
         generation = await self._generations.take_over(seen, self._runner.worker)
         if generation is None:
             return False
