@@ -156,6 +156,7 @@ class Rows:
         row = self.generations[id]
         if not row.status.live or row.worker not in (None, worker):
             return False
+        row.worker = worker
         row.generation = replace(
             row.generation,
             status=end.status,

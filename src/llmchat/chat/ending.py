@@ -22,6 +22,8 @@ class Ending:
         self._log = log
         self._generations = generations
         self._worker = worker
+        # Not the worker's own name: what it has just claimed or taken over is not queued any more.
+        self._canceller = WorkerId(f"{worker} cancels")
 
     async def finish(
         self,
@@ -43,7 +45,7 @@ class Ending:
     async def cancel(self, generation: Generation, terminal: Terminal) -> bool:
         """End a queued generation, which is nobody's. False when it is not queued any more."""
         transcript = await self.said(generation)
-        if not await self._settle(generation, terminal, transcript, None):
+        if not await self._settle(generation, terminal, transcript, worker=self._canceller):
             return False
         await self._log.fence(generation.id, self._worker)
         await self.append(generation, terminal, at=transcript.last + 1)
@@ -52,7 +54,7 @@ class Ending:
     async def note(self, generation: Generation, transcript: Transcript) -> None:
         """The log has its end, and the store may not know."""
         assert transcript.terminal is not None
-        await self._settle(generation, transcript.terminal, transcript, None)
+        await self._settle(generation, transcript.terminal, transcript)
         await self._generations.close(generation.id, transcript.last)
 
     async def append(self, generation: Generation, terminal: Terminal, *, at: int) -> None:
@@ -80,7 +82,8 @@ class Ending:
         generation: Generation,
         terminal: Terminal,
         transcript: Transcript,
-        first_token_at: datetime | None,
+        first_token_at: datetime | None = None,
+        worker: WorkerId | None = None,
     ) -> bool:
         end = Settlement(
             status=Status(terminal.status),
@@ -91,7 +94,8 @@ class Ending:
             error=terminal.problem if isinstance(terminal, Failed) else None,
             first_token_at=first_token_at,
         )
-        return await patiently(lambda: self._generations.settle(generation.id, self._worker, end))
+        by = worker or self._worker
+        return await patiently(lambda: self._generations.settle(generation.id, by, end))
 
 
 def started(generation: Generation) -> Started:

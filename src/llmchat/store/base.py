@@ -222,7 +222,8 @@ class GenerationStore(Protocol):
 
     async def settle(self, id: GenerationId, worker: WorkerId, end: Settlement) -> bool:
         """Make generation and message final, once: False when they already are, or when `worker`
-        does not own a generation that is streaming. A queued one may be settled by anybody."""
+        does not own a generation that is streaming. A queued one may be settled by anybody,
+        who then owns it: when its log gets no end, the sweep sees that."""
         ...
 
     async def close(self, id: GenerationId, last_event_id: int) -> None:

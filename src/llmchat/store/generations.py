@@ -113,6 +113,7 @@ class SqlGenerationStore:
             if row is None or row.status not in _LIVE or row.worker not in (None, worker):
                 return False
             row.status = end.status
+            row.worker = worker
             row.finish_reason = end.finish_reason
             row.usage = usage_json(end.usage)
             row.error = problem_json(end.error)
