@@ -206,6 +206,8 @@ class RedisTokenLog:
             if not mirror.tail.ended:
                 self._mirrors[log] = mirror
         else:
+            # What we append may be seen elsewhere before we know that it is stored.
+            await mirror.tail.reached(int(found[0]))
             self._advance(mirror, found)
         return mirror
 

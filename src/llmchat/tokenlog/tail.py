@@ -87,6 +87,12 @@ class Tail:
             while self.next > self.last + 1:
                 await waiter.news()
 
+    async def reached(self, last: int) -> None:
+        """Until that much is visible, or nothing is being stored any more."""
+        with self.waiter(None) as waiter:
+            while self.last < last and self.next > self.last + 1:
+                await waiter.news()
+
     def check(self, after: int) -> None:
         if after < 0 or after > self.last:
             raise BadCursor(
