@@ -73,6 +73,7 @@ class RedisTokenLog:
         await asyncio.wait([self._writing])
         await cancel(self._writing)
         await self._tasks.cancel_all()
+        await self._replays.aclose()
         await self._opened.aclose()
         await self._client.aclose()
 

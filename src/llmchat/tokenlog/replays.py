@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 
 from llmchat.events import Entry
+from llmchat.tasks import TaskSet
 from llmchat.tokenlog.tail import Tail
 
 _KEPT_BATCHES = 32
@@ -20,6 +21,10 @@ class Replays:
 
     def __init__(self) -> None:
         self._batches: OrderedDict[Place, asyncio.Future[Sequence[Entry]]] = OrderedDict()
+        self._tasks = TaskSet()
+
+    async def aclose(self) -> None:
+        await self._tasks.cancel_all()
 
     async def get(
         self, place: Place, read: Callable[[], Awaitable[Sequence[Entry]]]
@@ -27,7 +32,8 @@ class Replays:
         """What `read` gives, or gave to somebody else."""
         batch = self._batches.get(place)
         if batch is None:
-            batch = self._batches[place] = asyncio.ensure_future(_awaited(read))
+            batch = self._tasks.start(_awaited(read), name=f"replay {place}")
+            self._batches[place] = batch
             batch.add_done_callback(lambda done: self._forget_failure(place, done))
             if len(self._batches) > _KEPT_BATCHES:
                 self._batches.popitem(last=False)
