@@ -6,6 +6,8 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import TypeVar
 
+from tests.simulation.loop import MACHINE, Machine
+
 T = TypeVar("T")
 
 _QUICK_SECONDS = (0.001, 0.02)
@@ -25,6 +27,7 @@ class Network:
         self._failure = failure
         self.fault_share = fault_share
         self.down = False
+        self.unreachable_from: set[Machine | None] = set()
 
     def latency(self) -> float:
         slow = self.fault_share and self._rng.random() < self.fault_share
@@ -33,13 +36,14 @@ class Network:
     async def ask(self, effect: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[T] = loop.create_future()
-        loop.call_later(self.latency(), self._arrive, effect, answered, context=OUTSIDE)
+        lost = MACHINE.get() in self.unreachable_from
+        loop.call_later(self.latency(), self._arrive, effect, answered, lost, context=OUTSIDE)
         return await answered
 
-    def _arrive(self, effect: Callable[[], T], answered: asyncio.Future[T]) -> None:
+    def _arrive(self, effect: Callable[[], T], answered: asyncio.Future[T], lost: bool) -> None:
         loop = asyncio.get_running_loop()
         luck = self._rng.random()
-        if self.down or luck < self.fault_share / 2:
+        if lost or self.down or luck < self.fault_share / 2:
             self._fail(answered, "it is not there")
             return
         try:

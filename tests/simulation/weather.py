@@ -6,13 +6,25 @@ from typing import Literal
 
 from llmchat.chat.recovery import OnCrash
 
-Kind = Literal["kill", "freeze", "store away", "redis away", "listeners cut", "readers cut", "drain"]
+Kind = Literal[
+    "kill",
+    "freeze",
+    "store away",
+    "redis away",
+    "store unreachable",
+    "redis unreachable",
+    "listeners cut",
+    "readers cut",
+    "drain",
+]
 
 _KINDS: tuple[Kind, ...] = (
     "kill",
     "freeze",
     "store away",
     "redis away",
+    "store unreachable",
+    "redis unreachable",
     "listeners cut",
     "readers cut",
     "drain",

@@ -203,11 +203,22 @@ class World:
         await asyncio.sleep(trouble.seconds)
         network.down = False
 
+    async def _unreachable(self, network: Network, process: Process, seconds: float) -> None:
+        """From one process only: the others do not notice."""
+        network.unreachable_from.add(process.machine)
+        await asyncio.sleep(seconds)
+        network.unreachable_from.discard(process.machine)
+
     async def _befall(self, process: Process, trouble: Trouble) -> None:
         self.trace.add(f"{trouble.kind}: {process.name}, {trouble.seconds:.3f} s")
         match trouble.kind:
             case "listeners cut":
                 self._redis.cut(process.machine)
+            case "store unreachable":
+                await self._unreachable(self._to_store, process, trouble.seconds)
+            case "redis unreachable":
+                self._redis.cut(process.machine)
+                await self._unreachable(self._to_redis, process, trouble.seconds)
             case "freeze":
                 process.machine.frozen = True
                 await asyncio.sleep(trouble.seconds)
@@ -247,7 +258,7 @@ class World:
         task.result()
         await asyncio.sleep(_LAST_TURNS_SECONDS)
         if left := self.loop.tasks_of(process.machine):
-            self.monitor.wrong(f"{process.name} left {[task.get_name() for task in left]}")
+            self.monitor.wrong(f"{process.name} left {left}")
 
     async def _until_all_have_ended(self) -> None:
         began = self.loop.time()

@@ -1,0 +1,49 @@
+"""Whatever happens to a service of a few processes, its promises hold: in a thousand worlds."""
+
+import pytest
+
+from tests.simulation.connections import SimulatedTokenLog
+from tests.simulation.planted import (
+    ChecksThenAppends,
+    FencesNobody,
+    LooksBeforeItSubscribes,
+    ShowsBeforeItStores,
+)
+from tests.simulation.process import MakeLog
+from tests.simulation.redis import SimulatedRedis
+from tests.simulation.simulate import broken_in
+
+_SEEDS_TO_FIND_IT = 500
+
+
+def test_all_promises_hold_in_all_worlds(seeds: range) -> None:
+    for seed in seeds:
+        if (report := broken_in(seed)) is not None:
+            pytest.fail(report, pytrace=False)
+
+
+@pytest.mark.parametrize("make_log", [ShowsBeforeItStores, LooksBeforeItSubscribes])
+def test_a_bug_in_the_log_is_found(make_log: MakeLog) -> None:
+    assert finds(make_log=make_log)
+
+
+@pytest.mark.parametrize("make_redis", [ChecksThenAppends, FencesNobody])
+def test_a_bug_in_what_redis_does_is_found(make_redis: type[SimulatedRedis]) -> None:
+    assert finds(make_redis=make_redis)
+
+
+def test_a_seed_says_everything() -> None:
+    seed = finds(make_redis=ChecksThenAppends)
+    assert seed is not None
+    one, other = (broken_in(seed, make_redis=ChecksThenAppends) for _ in range(2))
+    assert one == other
+
+
+def finds(
+    *, make_redis: type[SimulatedRedis] = SimulatedRedis, make_log: MakeLog = SimulatedTokenLog
+) -> int | None:
+    """The first seed in whose world it shows."""
+    for seed in range(_SEEDS_TO_FIND_IT):
+        if broken_in(seed, make_redis=make_redis, make_log=make_log):
+            return seed
+    return None
