@@ -21,16 +21,22 @@ class Network:
     when whoever asked is dead by then. While it is `down`, nothing happens."""
 
     def __init__(
-        self, rng: random.Random, failure: Callable[[str], Exception], *, fault_share: float
+        self,
+        rng: random.Random,
+        failure: Callable[[str], Exception],
+        *,
+        fault_share: float,
+        slow_share: float,
     ) -> None:
         self._rng = rng
         self._failure = failure
         self.fault_share = fault_share
+        self._slow_share = slow_share
         self.down = False
         self.unreachable_from: set[Machine | None] = set()
 
     def latency(self) -> float:
-        slow = self.fault_share and self._rng.random() < self.fault_share
+        slow = self._rng.random() < self._slow_share
         return self._rng.uniform(*(_SLOW_SECONDS if slow else _QUICK_SECONDS))
 
     async def ask(self, effect: Callable[[], T]) -> T:

@@ -9,7 +9,7 @@ from llmchat.errors import UpstreamUnavailable
 from llmchat.events import Delta, Finished
 from llmchat.providers.base import Health, Provider, ProviderEvent, prefilled
 
-_MOST_TOKENS = 30
+_MOST_TOKENS = 60
 
 
 class SimulatedProvider:
@@ -31,10 +31,10 @@ class SimulatedProvider:
         self._attempts += 1
         attempt = self._attempts
         begun = prefilled(prompt)
-        count = rng.randint(0, _MOST_TOKENS)
+        count = rng.choice([rng.randint(0, 5), rng.randint(10, _MOST_TOKENS)])
         trouble = rng.choice(["fails", "truncates", "stalls"])
         breaks_at = rng.randint(0, count) if rng.random() < self._fault_share else -1
-        pace = rng.choice([0.0, 0.02, 0.2, 0.8])
+        pace = rng.choice([0.0, 0.02, 0.1, 0.1, 0.2, 0.8])
         for token in range(count):
             await asyncio.sleep(rng.uniform(0, 2 * pace))
             if token == breaks_at:

@@ -56,6 +56,7 @@ class Weather:
     on_crash: OnCrash
     prefills: bool
     fault_share: float
+    slow_share: float
     provider_fault_share: float
     sendings: tuple[Sending, ...]
     troubles: tuple[Trouble, ...]
@@ -64,13 +65,14 @@ class Weather:
 def weather(rng: random.Random) -> Weather:
     conversations = rng.randint(1, 2)
     return Weather(
-        processes=rng.choice([1, 2, 2, 3]),
+        processes=rng.choice([1, 2, 3, 3]),
         on_crash=rng.choice(["mark", "continue", "restart"]),
         prefills=rng.random() < 0.7,
         fault_share=rng.choice([0.0, 0.0, 0.02, 0.1]),
+        slow_share=rng.choice([0.0, 0.05, 0.3]),
         provider_fault_share=rng.choice([0.0, 0.3]),
         sendings=tuple(_sending(rng, conversations) for _ in range(rng.randint(1, 6))),
-        troubles=tuple(_trouble(rng) for _ in range(rng.randint(0, 4))),
+        troubles=tuple(_trouble(rng) for _ in range(rng.randint(0, 5))),
     )
 
 
@@ -80,12 +82,13 @@ def _sending(rng: random.Random, conversations: int) -> Sending:
         conversation=rng.randrange(conversations),
         on_busy=rng.choice(["queue", "queue", "interrupt", "reject"]),
         readers=rng.randint(0, 2),
-        stop_after=rng.choice([None, None, rng.uniform(0, 0.1), rng.uniform(0, 6)]),
+        stop_after=rng.choice([None, None, None, rng.uniform(0, 0.1), rng.uniform(0, 8)]),
     )
 
 
 def _trouble(rng: random.Random) -> Trouble:
-    seconds = rng.choice([rng.uniform(0, 0.5), rng.uniform(0, 8)])
+    # Shorter than a lease, about as long, and longer.
+    seconds = rng.choice([rng.uniform(0, 0.5), rng.uniform(0, 8), rng.uniform(4, 6)])
     if rng.random() < 0.03:
         seconds = rng.uniform(31, 45)
-    return Trouble(rng.uniform(0, _BUSY_SECONDS), rng.choice(_KINDS), seconds)
+    return Trouble(rng.uniform(0, rng.choice([5, _BUSY_SECONDS])), rng.choice(_KINDS), seconds)

@@ -49,10 +49,14 @@ class World:
         self.trace = Trace(self.loop.time)
         self.rows = Rows()
         self.monitor = Monitor(self.rows)
-        share = self.weather.fault_share
+        share, slow = self.weather.fault_share, self.weather.slow_share
         network = random.Random(f"{seed} network")
-        self._to_store = Network(network, StorageUnavailable, fault_share=share)
-        self._to_redis = Network(network, no_connection, fault_share=share)
+        self._to_store = Network(
+            network, StorageUnavailable, fault_share=share, slow_share=slow
+        )
+        self._to_redis = Network(
+            network, no_connection, fault_share=share, slow_share=slow
+        )
         provider = SimulatedProvider(
             random.Random(f"{seed} provider"),
             prefills=self.weather.prefills,
@@ -193,8 +197,10 @@ class World:
                 for reader in self._readers:
                     reader.cut()
             case _:
-                if processes := self._awake():
-                    await self._befall(self._rng.choice(processes), trouble)
+                processes = self._awake()
+                busy = [process for process in processes if process.runner.running]
+                if processes:
+                    await self._befall(self._rng.choice(busy or processes), trouble)
         self._troubles += 1
 
     async def _away(self, network: Network, trouble: Trouble) -> None:
