@@ -130,15 +130,13 @@ class Rows:
     def claim(self, id: GenerationId, worker: WorkerId) -> Generation | None:
         row = self.generations[id]
         first = row.status.live and self.line(row.generation.conversation_id)[0] is row
-        if row.status is not Status.QUEUED or not first:
+        if row.status is not Status.QUEUED or row.worker or not first:
             return None
         row.worker = worker
         row.generation = replace(row.generation, status=Status.STREAMING)
         return row.generation
 
-    def renew(
-        self, worker: WorkerId, ids: Sequence[GenerationId]
-    ) -> Mapping[GenerationId, Lease]:
+    def renew(self, worker: WorkerId, ids: Sequence[GenerationId]) -> Mapping[GenerationId, Lease]:
         leases = {}
         for id in ids:
             row = self.generations[id]

@@ -51,12 +51,8 @@ class World:
         self.monitor = Monitor(self.rows)
         share, slow = self.weather.fault_share, self.weather.slow_share
         network = random.Random(f"{seed} network")
-        self._to_store = Network(
-            network, StorageUnavailable, fault_share=share, slow_share=slow
-        )
-        self._to_redis = Network(
-            network, no_connection, fault_share=share, slow_share=slow
-        )
+        self._to_store = Network(network, StorageUnavailable, fault_share=share, slow_share=slow)
+        self._to_redis = Network(network, no_connection, fault_share=share, slow_share=slow)
         provider = SimulatedProvider(
             random.Random(f"{seed} provider"),
             prefills=self.weather.prefills,
@@ -296,5 +292,3 @@ class World:
             if (read.answer, read.last, read.terminal) != (said.answer, said.last, said.terminal):
                 self.monitor.wrong(f"{reader.name} has another {reader.id} than its log")
         self._check()
-
-

@@ -208,8 +208,8 @@ class GenerationStore(Protocol):
         ...
 
     async def claim(self, id: GenerationId, worker: WorkerId) -> Generation | None:
-        """Queued → streaming, owned by `worker`. None when it is not queued, or when an older
-        generation of its conversation is still live: one at a time."""
+        """Queued → streaming, owned by `worker`. None when it is not queued, or somebody has
+        taken it over, or an older generation of its conversation is still live: one at a time."""
         ...
 
     async def renew(

@@ -81,7 +81,7 @@ class SqlGenerationStore:
     async def claim(self, id: GenerationId, worker: WorkerId) -> Generation | None:
         async with self._database.write() as session:
             row = await _locked_in_line(session, id)
-            if row is None or row.status != Status.QUEUED:
+            if row is None or row.status != Status.QUEUED or row.worker is not None:
                 return None
             if await _oldest_live(session, row.conversation_id) != id:
                 return None
