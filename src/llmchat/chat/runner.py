@@ -35,13 +35,15 @@ Prepare = Callable[[Generation], Awaitable[tuple[Provider, Prompt]]]
 
 @dataclass(slots=True)
 class _Running:
-    """`prefill` is what an earlier attempt has written of the answer."""
+    """`prefill` is what an earlier attempt has written of the answer. It has `ended` here, and was
+    `finished` unless it is another's by then."""
 
     generation: Generation
     flow: Flow
     prefill: str
     ended: asyncio.Event
     begun_at: float
+    finished: bool = False
 
 
 class Runner:
@@ -138,11 +140,13 @@ class Runner:
         if running is not None:
             running.flow.end(stopped())
             await running.ended.wait()
-        elif not await self._ending.cancel(generation, stopped()):
-            await self._generations.request_stop(generation.id)
-            self._signals.tell(StopWanted(generation.id))
-            return await self._ends_soon(generation.id)
-        return True
+            if running.finished:
+                return True
+        if await self._ending.cancel(generation, stopped()):
+            return True
+        await self._generations.request_stop(generation.id)
+        self._signals.tell(StopWanted(generation.id))
+        return await self._ends_soon(generation.id)
 
     def stop_here(self, id: GenerationId) -> None:
         """Another process was asked to stop it."""
@@ -256,6 +260,7 @@ class Runner:
             first_token_at=None if waited is None else self._ago(running, waited),
         )
         if ended is not None:
+            running.finished = True
             _log_end(running, ended)
 
     async def _hand_over(self, running: _Running) -> None:
