@@ -4,6 +4,7 @@ import asyncio
 import heapq
 import itertools
 import random
+from collections import deque
 from collections.abc import Coroutine
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass, field
@@ -53,6 +54,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     callbacks keep the order that asyncio promises.
     """
 
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[Any]
+    _timer_cancelled_count: int
+
     def __init__(self, rng: random.Random, *, most_seconds: float) -> None:
         super().__init__()
         self._rng = rng
@@ -61,7 +66,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._numbers = itertools.count()
         self.failures: list[dict[str, Any]] = []
         self.tasks: dict[SimulatedTask, None] = {}
-        self.set_task_factory(self._make_task)
+        make: Any = self._make_task
+        self.set_task_factory(make)
         self.set_exception_handler(lambda _, context: self.failures.append(context))
 
     def time(self) -> float:
@@ -96,7 +102,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         if not self._ready:
             self._jump()
         timers = self._due()
-        handles = self._shuffled([*self._ready, *timers])
+        handles: list[Any] = self._shuffled([*self._ready, *timers])
         self._ready.clear()
         for handle in handles:
             if handle._cancelled:
@@ -147,7 +153,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         raise AssertionError("there are no threads here")
 
 
-def _task(handle: asyncio.Handle) -> int:
+def _task(handle: Any) -> int:
     """The number of the task that this lets go on; -1 when it is another callback."""
     owner = getattr(handle._callback, "__self__", None)
     return owner.number if isinstance(owner, SimulatedTask) else -1

@@ -1,4 +1,4 @@
-"""What lies between a process and the storage: time, and everything that can go wrong on the way."""
+"""What lies between a process and the storage: time, and all that can go wrong on the way."""
 
 import asyncio
 import random

@@ -60,7 +60,7 @@ class SimulatedRedis:
         self._stored = stored
         self.logs: dict[str, Stream] = {}
         self.subscribers: dict[Subscriber, None] = {}
-        self._scripts = {
+        self._scripts: dict[str, Callable[..., Any]] = {
             digest_of(APPEND.text): self.append,
             digest_of(FENCE.text): self.fence,
             digest_of(WATCH.text): self.watch,
@@ -91,9 +91,8 @@ class SimulatedRedis:
         last = 0 if stream is None else stream.last
         if stream is not None and stream.writer != writer.encode():
             return [b"fenced", last]
-        if again and stream is not None and last >= upto:
-            if any(one == upto and stored == payload for _, one, stored in stream.entries):
-                return [b"ok", last]
+        if again and stream is not None and (first, upto, payload) in stream.entries:
+            return [b"ok", last]
         if last < first - 1:
             return [b"behind", last]
         if last >= first or (stream is not None and stream.ended):
@@ -150,4 +149,4 @@ class SimulatedRedis:
 
 
 def digest_of(text: str) -> str:
-    return sha1(text.encode()).hexdigest()  # noqa: S324 - Redis names its scripts so
+    return sha1(text.encode()).hexdigest()
