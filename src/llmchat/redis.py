@@ -167,6 +167,7 @@ class Listener:
         self._channel = channel
         self._heard = heard
         self._connected = connected
+        self._away = False
         self._tasks = TaskSet()
 
     async def __aenter__(self) -> "Listener":
@@ -184,7 +185,9 @@ class Listener:
                 async with self._redis.pubsub() as subscription:
                     await self._listen(subscription)
             except (StorageUnavailable, *FAULTS) as error:
-                _log.warning("Redis does not tell what is new", error=str(error))
+                if not self._away:
+                    _log.warning("Redis does not tell what is new", error=str(error))
+                self._away = True
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _listen(self, subscription: Any) -> None:
@@ -202,6 +205,9 @@ class Listener:
                     self._heard(message["data"])
                 elif message["type"] == "subscribe":
                     await self._connected()
+                    if self._away:
+                        _log.info("Redis tells again what is new")
+                    self._away = False
             elif loop.time() - heard_at > _SILENT_SECONDS:
                 raise TimeoutError("the connection is silent")
 

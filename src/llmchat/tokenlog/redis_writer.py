@@ -8,7 +8,7 @@ import structlog
 
 from llmchat.errors import LlmchatError, OffsetConflict, StorageUnavailable
 from llmchat.redis import RedisClient, unavailable
-from llmchat.tokenlog.mirror import Chunk, Mirror, Write
+from llmchat.tokenlog.mirror import REPAIRED, REPEATED, Chunk, Mirror, Write
 from llmchat.tokenlog.redis_scripts import APPEND, BEHIND, OK, keys_of
 
 _log = structlog.get_logger(__name__)
@@ -116,7 +116,7 @@ class RedisWriter:
     async def _try_again(self, batch: Sequence[Write], error: StorageUnavailable) -> None:
         now = asyncio.get_running_loop().time()
         for write in batch:
-            write.again = True
+            write.again = max(write.again, REPEATED)
         self._waiting = [*batch, *self._waiting]
         for write in batch:
             if (self._closing or now >= write.give_up_at) and write in self._waiting:
@@ -128,10 +128,10 @@ class RedisWriter:
     def _again(self, mirror: Mirror, chunk: Chunk) -> Write:
         assert mirror.writer is not None
         give_up_at = asyncio.get_running_loop().time() + _REPAIR_SECONDS
-        return Write(mirror, chunk, mirror.writer, False, give_up_at, again=True)
+        return Write(mirror, chunk, mirror.writer, False, give_up_at, again=REPAIRED)
 
     def _call(self, write: Write) -> tuple[Sequence[str], Sequence[Any]]:
         name, chunk = write.mirror.name, write.chunk
-        flags = [int(write.ends), int(write.again), repr(self._now()), int(self._keep_seconds)]
+        flags = [int(write.ends), write.again, repr(self._now()), int(self._keep_seconds)]
         arguments = [name, chunk.first, chunk.last, write.writer, chunk.payload, *flags]
         return keys_of(name), arguments
