@@ -136,7 +136,11 @@ class RedisClient:
         pipeline: Any = self._redis.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
-        results: list[Any] = await pipeline.execute(raise_on_error=False)
+        try:
+            results: list[Any] = await pipeline.execute(raise_on_error=False)
+        except RuntimeError as error:
+            # uvloop's word for a connection that was cut before we knew.
+            raise NoConnection(str(error)) from error
         return results
 
 
@@ -184,7 +188,7 @@ class Listener:
             try:
                 async with self._redis.pubsub() as subscription:
                     await self._listen(subscription)
-            except (StorageUnavailable, *FAULTS) as error:
+            except (StorageUnavailable, RuntimeError, *FAULTS) as error:
                 if not self._away:
                     _log.warning("Redis does not tell what is new", error=str(error))
                 self._away = True

@@ -137,19 +137,15 @@ class RedisTokenLog:
         """Ask Redis where all logs stand that are of interest here, and tell it so again."""
         self._drop_unread()
         mirrors = [mirror for mirror in self._mirrors.values() if mirror.tail.last]
-        for mirror, found in zip(
-            mirrors, await asyncio.gather(*map(self._watch, mirrors)), strict=True
-        ):
-            if found is None:
-                self._miss(mirror)
-            else:
-                self._advance(mirror, found)
+        await asyncio.gather(*map(self._look_at, mirrors))
 
-    async def _watch(self, mirror: Mirror) -> Sequence[bytes] | None:
-        found: Sequence[bytes] | None = await self._client.run(
-            WATCH, keys_of(mirror.name), self._process
-        )
-        return found
+    async def _look_at(self, mirror: Mirror) -> None:
+        was = mirror.tail.last
+        found = await self._client.run(WATCH, keys_of(mirror.name), self._process)
+        if found is None:
+            self._miss(mirror)
+        else:
+            self._advance(mirror, found, was)
 
     async def _append(
         self, log: GenerationId, events: Sequence[Event], chunk: Chunk, writer: WorkerId
@@ -194,6 +190,8 @@ class RedisTokenLog:
     async def _find(self, log: GenerationId) -> Mirror:
         """The log as Redis has it now, and from now on. Never from memory alone: a reader's cursor
         may be ahead of what this process was told."""
+        mirror = self._mirrors.get(log)
+        was = 0 if mirror is None else mirror.tail.last
         found = await self._client.run(WATCH, keys_of(log), self._process)
         mirror = self._mirrors.get(log)
         if found is None:
@@ -206,15 +204,16 @@ class RedisTokenLog:
             if not mirror.tail.ended:
                 self._mirrors[log] = mirror
         else:
-            self._advance(mirror, found)
+            self._advance(mirror, found, was)
         return mirror
 
-    def _advance(self, mirror: Mirror, found: Sequence[bytes]) -> None:
+    def _advance(self, mirror: Mirror, found: Sequence[bytes], was: int) -> None:
+        """`was` is how far it was here when Redis was asked: since then it may be further."""
         last, ended, writer = int(found[0]), found[1] == b"1", found[2].decode()
         mirror.missing_since = None
         tail = mirror.tail
         if mirror.writer is not None and mirror.writer == writer:
-            if last < tail.last:
+            if last < was:
                 self._writer.repair(mirror, last)
             return
         if mirror.writer is not None:
