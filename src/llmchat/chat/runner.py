@@ -1,11 +1,9 @@
 """Owner of every live generation of this process: starts them, stops them, sees each to its end."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -13,6 +11,7 @@ from llmchat.chat.checkpoints import Checkpoints
 from llmchat.chat.ending import Ending, interrupted, metered, started, stopped
 from llmchat.chat.flow import Clocks, Flow
 from llmchat.chat.patience import patiently
+from llmchat.chat.running import Running
 from llmchat.domain import Generation, Prompt
 from llmchat.errors import LlmchatError, LogGone, OffsetConflict, StorageUnavailable
 from llmchat.events import Failed, Started, Terminal, Transcript, fold
@@ -32,17 +31,6 @@ _ANSWER_SECONDS = 1.5
 
 Prepare = Callable[[Generation], Awaitable[tuple[Provider, Prompt]]]
 """From a generation to what it asks of whom. Raises LlmchatError when that cannot be told."""
-
-
-@dataclass(slots=True)
-class _Running:
-    """`prefill` is what an earlier attempt has written of the answer."""
-
-    generation: Generation
-    flow: Flow
-    prefill: str
-    ended: asyncio.Event
-    begun_at: float
 
 
 class Runner:
@@ -78,7 +66,7 @@ class Runner:
         self._signals = signals or Alone()
         self.hands_over = hands_over
         self._checkpoints = Checkpoints(generations, worker) if checkpoints else None
-        self._running: dict[GenerationId, _Running] = {}
+        self._running: dict[GenerationId, Running] = {}
         self._unstored: set[Flow] = set()
         self._tasks = TaskSet()
 
@@ -194,7 +182,7 @@ class Runner:
     def _flows(self) -> Sequence[Flow]:
         return [running.flow for running in self._running.values()]
 
-    def _enter(self, generation: Generation, said: Transcript) -> _Running:
+    def _enter(self, generation: Generation, said: Transcript) -> Running:
         flow = Flow(
             self._log,
             generation.id,
@@ -203,22 +191,22 @@ class Runner:
             writer=self.worker,
             keeps_text=self._checkpoints is not None,
         )
-        running = _Running(generation, flow, said.answer, asyncio.Event(), time.monotonic())
+        running = Running(generation, flow, prefill=said.answer)
         self._running[generation.id] = running
         return running
 
-    def _leave(self, running: _Running) -> None:
+    def _leave(self, running: Running) -> None:
         del self._running[running.generation.id]
         running.ended.set()
 
-    def _spawn(self, running: _Running) -> None:
+    def _spawn(self, running: Running) -> None:
         self._tasks.spawn(self._run(running), name=f"run {running.generation.id}")
 
     async def _idle(self) -> None:
         while self._running or self._unstored:  # noqa: ASYNC110 - two sets, once in a lifetime
             await asyncio.sleep(_DRAIN_LOOK_SECONDS)
 
-    async def _run(self, running: _Running) -> None:
+    async def _run(self, running: Running) -> None:
         id = running.generation.id
         try:
             terminal, prompt_chars = await self._write(running)
@@ -236,7 +224,7 @@ class Runner:
         with suppress(StorageUnavailable):
             await self.advance(running.generation.conversation_id)
 
-    async def _write(self, running: _Running) -> tuple[Terminal | None, int]:
+    async def _write(self, running: Running) -> tuple[Terminal | None, int]:
         try:
             provider, prompt = await patiently(lambda: self._prepare(running.generation))
         except StorageUnavailable:
@@ -246,27 +234,22 @@ class Runner:
         prompt = prompt.prefilled(running.prefill)
         return await running.flow.run(provider.stream(prompt)), _chars(prompt)
 
-    async def _finish(self, running: _Running, terminal: Terminal, prompt_chars: int) -> None:
-        waited = running.flow.first_token_seconds
+    async def _finish(self, running: Running, terminal: Terminal, prompt_chars: int) -> None:
         ended = await self._ending.finish(
             running.generation,
             terminal,
             await self._ending.said(running.generation),
             prompt_chars=prompt_chars,
-            first_token_at=None if waited is None else self._ago(running, waited),
+            first_token_at=running.first_token_at(self._now()),
         )
         if ended is not None:
-            _log_end(running, ended)
+            running.log_end(ended)
 
-    async def _hand_over(self, running: _Running) -> None:
+    async def _hand_over(self, running: Running) -> None:
         id = running.generation.id
         await self._generations.release(self.worker, id)
         self._signals.tell(Abandoned())
         _log.info("A generation was left to another process", generation_id=id)
-
-    def _ago(self, running: _Running, waited_seconds: float) -> datetime:
-        age = time.monotonic() - running.begun_at
-        return self._now() - timedelta(seconds=age - waited_seconds)
 
     async def _renew_for_ever(self) -> None:
         while True:
@@ -288,17 +271,3 @@ class Runner:
 
 def _chars(prompt: Prompt) -> int:
     return sum(len(message.content) for message in prompt.messages)
-
-
-def _log_end(running: _Running, terminal: Terminal) -> None:
-    generation, usage = running.generation, terminal.usage
-    _log.info(
-        "A generation ended",
-        generation_id=generation.id,
-        conversation_id=generation.conversation_id,
-        model=generation.model,
-        status=terminal.status,
-        problem=terminal.problem.type if isinstance(terminal, Failed) else None,
-        output_tokens=None if usage is None else usage.output_tokens,
-        seconds=round(time.monotonic() - running.begun_at, 3),
-    )

@@ -15,21 +15,17 @@ from llmchat.redis import Listener, RedisClient, broken_promises
 from llmchat.tasks import TaskSet, cancel
 from llmchat.tokenlog.base import BATCH_CHARS, NOBODY, Head
 from llmchat.tokenlog.mirror import Chunk, Mirror, Write, decoded
+from llmchat.tokenlog.mirrors import Mirrors
 from llmchat.tokenlog.payloads import encode
 from llmchat.tokenlog.redis_reader import read_chunks
 from llmchat.tokenlog.redis_scripts import DELETE, ENDED, FENCE, WATCH, channel_of, keys_of
 from llmchat.tokenlog.redis_writer import RedisWriter
 from llmchat.tokenlog.replays import Replays, replay_end
-from llmchat.tokenlog.tail import Readable, Tail, batch, follow
+from llmchat.tokenlog.tail import Readable, batch, follow
 
 _log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 2.0
-# How long the first event of a log may take, for which a send waits, and any other.
-_BEGIN_SECONDS = 1.0
-_PATIENCE_SECONDS = 30.0
-# A log that is not there may come back: its owner stores it again, or its next one restores it.
-_MISSING_SECONDS = 60.0
 _LOOK_AGAIN_SECONDS = 0.1
 
 
@@ -55,9 +51,8 @@ class RedisTokenLog:
             stored=self._stored,
             lost=self._lost,
         )
-        self._mirrors: dict[GenerationId, Mirror] = {}
+        self._mirrors = Mirrors()
         self._replays = Replays()
-        self._released = False
         self._tasks = TaskSet()
 
     async def __aenter__(self) -> "RedisTokenLog":
@@ -95,12 +90,12 @@ class RedisTokenLog:
         if found is None:
             raise _gone(log)
         head = Head(int(found[0]), found[1] == b"1")
-        mirror = self._mirrors.setdefault(log, Mirror(log, self._new_tail()))
+        mirror = self._mirrors.made(log)
         mirror.writer = writer
         mirror.tail.move(head.last, ended=head.ended)
         mirror.chunks = await read_chunks(self._client, log, 0, head.last)
         if head.ended:
-            self._mirrors.pop(log, None)
+            self._mirrors.drop(mirror)
         return head
 
     def read(
@@ -124,10 +119,8 @@ class RedisTokenLog:
         return await self._delete([GenerationId(name.decode()) for name in old])
 
     def release_readers(self) -> None:
-        self._released = True
-        for mirror in self._mirrors.values():
-            mirror.tail.released = True
-            mirror.tail.wake()
+        self._mirrors.release()
+        self._writer.hurry()
 
     async def warnings(self) -> Sequence[str]:
         """Which promises this Redis, as it is configured, does not keep."""
@@ -135,8 +128,8 @@ class RedisTokenLog:
 
     async def look(self) -> None:
         """Ask Redis where all logs stand that are of interest here, and tell it so again."""
-        self._drop_unread()
-        mirrors = [mirror for mirror in self._mirrors.values() if mirror.tail.last]
+        self._mirrors.drop_unread()
+        mirrors = [mirror for mirror in self._mirrors if mirror.tail.last]
         await asyncio.gather(*map(self._look_at, mirrors))
 
     async def _look_at(self, mirror: Mirror) -> None:
@@ -157,21 +150,12 @@ class RedisTokenLog:
             raise OffsetConflict(f"{log} cannot be continued at offset {chunk.first}.")
         ends = is_terminal(events[-1])
         mirror.tail.reserve(chunk.last - chunk.first + 1, terminal=ends)
-        loop = asyncio.get_running_loop()
-        patience = _BEGIN_SECONDS if chunk.first == 1 else _PATIENCE_SECONDS
-        stored: asyncio.Future[None] = loop.create_future()
-        self._writer.add(
-            Write(mirror, chunk, writer, ends, loop.time() + patience, events, stored=stored)
-        )
-        await stored
+        await self._writer.append(mirror, chunk, writer, events, ends=ends)
 
     async def _adopt(self, log: GenerationId, at: int, writer: WorkerId) -> Mirror:
         """The log, to be written here from now on."""
         if at == 1:
-            mirror = self._mirrors.get(log)
-            if mirror is None:
-                mirror = self._mirrors[log] = Mirror(log, self._new_tail(), writer)
-            return mirror
+            return self._mirrors.made(log, writer)
         try:
             mirror = await self._find(log)
         except LogGone:
@@ -199,10 +183,10 @@ class RedisTokenLog:
                 raise _gone(log)
             return mirror  # Lost, and about to be stored again by us.
         if mirror is None or mirror.tail.last == 0:
-            mirror = Mirror(log, self._new_tail())
+            mirror = self._mirrors.view(log)
             mirror.tail.move(int(found[0]), ended=found[1] == b"1")
             if not mirror.tail.ended:
-                self._mirrors[log] = mirror
+                self._mirrors.keep(mirror)
         else:
             self._advance(mirror, found, was)
         return mirror
@@ -221,21 +205,13 @@ class RedisTokenLog:
         if last > tail.last:
             tail.move(last, ended=ended)
         if tail.ended:
-            self._mirrors.pop(mirror.name, None)
+            self._mirrors.drop(mirror)
 
     def _miss(self, mirror: Mirror) -> None:
-        now = asyncio.get_running_loop().time()
         if mirror.writer is not None:
             self._writer.repair(mirror, 0)
-        elif mirror.missing_since is None:
-            mirror.missing_since = now
-        elif now - mirror.missing_since > _MISSING_SECONDS:
-            self._forget(mirror.name)
-
-    def _drop_unread(self) -> None:
-        for mirror in list(self._mirrors.values()):
-            if mirror.writer is None and not mirror.tail.followed:
-                del self._mirrors[mirror.name]
+        else:
+            self._mirrors.miss(mirror)
 
     def _heard(self, message: bytes) -> None:
         log, first, last, payload = message.split(b"\n", 3)
@@ -256,12 +232,12 @@ class RedisTokenLog:
     def _lost(self, mirror: Mirror) -> None:
         mirror.disown()
         if mirror.tail.last == 0:
-            self._mirrors.pop(mirror.name, None)
+            self._mirrors.drop(mirror)
 
     def _show(self, mirror: Mirror, chunk: Chunk, events: Sequence[Event] = ()) -> None:
         mirror.show(chunk, events)
         if mirror.tail.ended:
-            self._mirrors.pop(mirror.name, None)
+            self._mirrors.drop(mirror)
 
     async def _batch(self, mirror: Mirror, after: int) -> Sequence[Entry]:
         upto = replay_end(mirror.tail, after)
@@ -289,7 +265,7 @@ class RedisTokenLog:
         try:
             chunks = await read_chunks(self._client, mirror.name, after, upto, most_chars)
         except StorageUnavailable:
-            if self._released or not mirror.tail.followed:
+            if mirror.tail.released or not mirror.tail.followed:
                 raise
             return ()
         over = mirror.tail.ended or mirror.tail.gone or mirror.name not in self._mirrors
@@ -309,15 +285,7 @@ class RedisTokenLog:
 
     def _forget(self, log: GenerationId) -> None:
         self._replays.forget(log)
-        if (mirror := self._mirrors.pop(log, None)) is not None:
-            mirror.disown()
-            mirror.tail.gone = mirror.tail.sealed = True
-            mirror.tail.wake()
-
-    def _new_tail(self) -> Tail:
-        tail = Tail()
-        tail.released = self._released
-        return tail
+        self._mirrors.forget(log)
 
     async def _look_for_ever(self) -> None:
         while True:
