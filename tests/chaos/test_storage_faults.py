@@ -213,7 +213,7 @@ async def test_sends_are_refused_in_an_outage_and_taken_soon_after_it(
 
 async def refused(client: Client, conversation: str, key: str) -> None:
     async with asyncio.timeout(MOST_SECONDS_OF_REFUSAL):
-        response = await client.try_send(conversation, "stored?", key=f"{key} {conversation}")
+        response = await client.try_send(conversation, "stored?", key=f"{key}-{conversation}")
     assert response.status_code == 503, response.text
     assert int(response.headers["retry-after"]) >= 1
     assert response.headers["content-type"] == "application/problem+json"
@@ -255,7 +255,7 @@ async def taken_soon(client: Client, conversation: str, key: str) -> None:
     """The same key again: whatever became of the refused one, it is one turn in the end."""
 
     async def send() -> httpx2.Response:
-        return await client.try_send(conversation, "stored?", key=f"{key} {conversation}")
+        return await client.try_send(conversation, "stored?", key=f"{key}-{conversation}")
 
     response = await first_answer(send, MOST_SECONDS_OF_RETURN, lambda it: it.status_code != 503)
     assert response.status_code == 202, response.text

@@ -85,19 +85,43 @@ class Runner:
         await self._tasks.cancel_all()
 
     async def begin(self, generation: Generation, *, claimed: bool) -> None:
-        """Begin the log, and the work when it is `claimed`. After this it can be followed."""
+        """Begin the log, and the work when it is `claimed`. After this it can be followed. Raises
+        StorageUnavailable; what is claimed begins all the same if the storage is soon back."""
         # Known before its log is: a stop in between would otherwise find nobody to tell.
         running = self._enter(generation, Transcript(last=1)) if claimed else None
         begun = False
         try:
-            # Whoever was quicker to stop it has begun its log, and ended it.
-            with suppress(OffsetConflict):
-                begin = [started(generation)]
-                await self._log.append(generation.id, begin, at=1, writer=self.worker)
-                begun = True
+            begun = await self._begin_log(generation)
+        except StorageUnavailable:
+            if running is not None:
+                self._tasks.spawn(self._begin_later(running), name=f"begin {generation.id}")
+            running = None
+            raise
         finally:
             if running is not None:
                 self._spawn(running) if begun else self._leave(running)
+
+    async def _begin_log(self, generation: Generation) -> bool:
+        """False when whoever was quicker to stop it has begun its log, and ended it."""
+        begin = [started(generation)]
+        with suppress(OffsetConflict):
+            await self._log.append(generation.id, begin, at=1, writer=self.worker)
+            return True
+        return False
+
+    async def _begin_later(self, running: Running) -> None:
+        generation = running.generation
+        try:
+            if not await patiently(lambda: self._begin_log(generation)):
+                # Perhaps it was begun by the attempt whose answer was lost.
+                head = await self._log.fence(generation.id, self.worker)
+                if head.last != 1:
+                    raise OffsetConflict(f"{generation.id} is another's.")
+        except LlmchatError as error:
+            _log.error("It cannot begin", generation_id=generation.id, error=error.detail)
+            self._leave(running)
+        else:
+            await self._run(running)
 
     async def advance(self, conversation: ConversationId) -> None:
         """Run the conversation's next queued generation, unless one is running."""

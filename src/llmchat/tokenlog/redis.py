@@ -74,14 +74,27 @@ class RedisTokenLog:
     async def append(
         self, log: GenerationId, events: Sequence[Event], *, at: int, writer: WorkerId = NOBODY
     ) -> None:
-        await self._append(log, events, Chunk(at, at + len(events) - 1, encode(events)), writer)
+        chunk = Chunk(at, at + len(events) - 1, encode(events))
+        mirror = self._mirrors.get(log)
+        if mirror is None or mirror.writer is None:
+            mirror = await self._adopt(log, at, writer)
+        if mirror.writer != writer or not mirror.tail.takes(at):
+            raise OffsetConflict(f"{log} cannot be continued at offset {at}.")
+        mirror.tail.reserve(len(events), terminal=is_terminal(events[-1]))
+        await self._writer.append(mirror, chunk, writer, events)
 
     async def restore(
         self, log: GenerationId, started: Started, reset: Reset, *, upto: int, writer: WorkerId
     ) -> None:
+        mirror = self._mirrors.made(log)
+        if mirror.chunks:
+            raise OffsetConflict(f"There is a log of {log}.")
+        # Its readers may have seen all of the lost one, and come to the end of this one at once.
+        mirror.writer, mirror.tail.next = writer, upto + 1
         # One entry: a log that ends at 1 would refuse the cursors that are to get the reset.
         events: list[Event] = [started, reset]
-        await self._append(log, events, Chunk(1, upto, encode(events)), writer)
+        chunk = Chunk(1, upto, encode(events))
+        await self._writer.append(mirror, chunk, writer, events)
 
     async def fence(self, log: GenerationId, writer: WorkerId) -> Head:
         if (mirror := self._mirrors.get(log)) is not None:
@@ -139,18 +152,6 @@ class RedisTokenLog:
             self._miss(mirror)
         else:
             self._advance(mirror, found, was)
-
-    async def _append(
-        self, log: GenerationId, events: Sequence[Event], chunk: Chunk, writer: WorkerId
-    ) -> None:
-        mirror = self._mirrors.get(log)
-        if mirror is None or mirror.writer is None:
-            mirror = await self._adopt(log, chunk.first, writer)
-        if mirror.writer != writer or not mirror.tail.takes(chunk.first):
-            raise OffsetConflict(f"{log} cannot be continued at offset {chunk.first}.")
-        ends = is_terminal(events[-1])
-        mirror.tail.reserve(chunk.last - chunk.first + 1, terminal=ends)
-        await self._writer.append(mirror, chunk, writer, events, ends=ends)
 
     async def _adopt(self, log: GenerationId, at: int, writer: WorkerId) -> Mirror:
         """The log, to be written here from now on."""

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from llmchat.errors import LlmchatError, OffsetConflict, StorageUnavailable
-from llmchat.events import Event
+from llmchat.events import Event, is_terminal
 from llmchat.ids import WorkerId
 from llmchat.redis import RedisClient, unavailable
 from llmchat.tokenlog.mirror import REPAIRED, REPEATED, Chunk, Mirror, Write
@@ -45,21 +45,17 @@ class RedisWriter:
         self._waiting: list[Write] = []
         self._wanted = asyncio.Event()
         self._closing = False
+        self._hurries = False
         self._latest = math.inf
 
     async def append(
-        self,
-        mirror: Mirror,
-        chunk: Chunk,
-        writer: WorkerId,
-        events: Sequence[Event],
-        *,
-        ends: bool,
+        self, mirror: Mirror, chunk: Chunk, writer: WorkerId, events: Sequence[Event]
     ) -> None:
         """Returns when it is stored. Raises OffsetConflict and StorageUnavailable."""
         loop = asyncio.get_running_loop()
         patience = _BEGIN_SECONDS if chunk.first == 1 else _PATIENCE_SECONDS
         stored: asyncio.Future[None] = loop.create_future()
+        ends = is_terminal(events[-1])
         give_up_at = loop.time() + patience
         self._waiting.append(Write(mirror, chunk, writer, ends, give_up_at, events, stored=stored))
         self._wanted.set()
@@ -67,7 +63,7 @@ class RedisWriter:
 
     def hurry(self) -> None:
         """We shut down: a Redis that is away gets a few seconds more, and not half a minute."""
-        self._latest = asyncio.get_running_loop().time() + _HURRY_SECONDS
+        self._hurries = True
 
     def close(self) -> None:
         """Let `run` return when nothing waits any more, which takes no patience any more."""
@@ -139,6 +135,8 @@ class RedisWriter:
 
     async def _try_again(self, batch: Sequence[Write], error: StorageUnavailable) -> None:
         now = asyncio.get_running_loop().time()
+        if self._hurries:
+            self._latest = min(self._latest, now + _HURRY_SECONDS)
         for write in batch:
             write.again = max(write.again, REPEATED)
         self._waiting = [*batch, *self._waiting]
