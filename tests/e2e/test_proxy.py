@@ -10,9 +10,11 @@ import pytest
 
 from tests.client import Client, connect
 from tests.cluster import Cluster
-from tests.conftest import program
 from tests.process import LOOK_SECONDS, PATIENCE_SECONDS, Process
+from tests.programs import program
 from tests.service import Service, free_port, listens
+
+pytestmark = pytest.mark.embedded
 
 CONF = Path(__file__).parents[2] / "deploy" / "nginx.conf"
 SERVER = "server llmchat-worker:8000 resolve max_fails=0;"
