@@ -203,7 +203,8 @@ def _services(parts: Parts) -> Services:
         not_ready=parts.not_ready,
         warnings=parts.warnings,
         heartbeat_seconds=settings.heartbeat_seconds,
-        durability=settings.durability,
+        # The settings are about the embedded store; Redis writes its file, and syncs it later.
+        durability="process" if parts.engines.shared else settings.durability,
         version=VERSION,
     )
 

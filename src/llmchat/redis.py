@@ -217,7 +217,7 @@ class Listener:
 
 
 def unavailable(error: Exception) -> StorageUnavailable:
-    reason = str(error) or type(error).__name__
+    reason = str(error).rstrip(".") or type(error).__name__
     return StorageUnavailable(f"Redis could not be used: {reason}.", retry_after_seconds=5)
 
 

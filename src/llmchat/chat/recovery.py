@@ -8,9 +8,9 @@ import structlog
 from llmchat.chat.ending import Ending, interrupted, started, terminal_of
 from llmchat.chat.runner import Runner
 from llmchat.domain import Generation, Status
-from llmchat.errors import LogGone, OffsetConflict
+from llmchat.errors import Invalid, LogGone, OffsetConflict
 from llmchat.events import Reset, Terminal, Transcript, fold
-from llmchat.providers.base import Models
+from llmchat.providers.base import Models, Provider
 from llmchat.store.base import GenerationStore, Unfinished
 from llmchat.tokenlog.base import TokenLog
 
@@ -109,15 +109,11 @@ class Recovery:
         fruitless = transcript.last <= generation.attempt_began_at
         if fruitless and generation.attempt >= _MOST_FRUITLESS_ATTEMPTS:
             return False
-        return self._on_crash == "restart" or self._can_continue(generation, transcript)
-
-    def _can_continue(self, generation: Generation, transcript: Transcript) -> bool:
-        """Whether its text can be gone on with. What was called or thought, no model goes on with:
-        without an answer begun, it begins again."""
-        if transcript.tool_calls:
-            return False
-        provider, _ = self._models.resolve(generation.model)
-        return provider.prefills or not (transcript.answer or transcript.reasoning)
+        try:
+            provider, _ = self._models.resolve(generation.model)
+        except Invalid:
+            return False  # It was taken out of the settings.
+        return self._on_crash == "restart" or _can_continue(provider, transcript)
 
     async def _go_on(self, generation: Generation, transcript: Transcript) -> None:
         begins_anew = self._on_crash == "restart" or not transcript.answer
@@ -137,3 +133,11 @@ class Recovery:
             )
             said = replace(transcript, attempt=attempt)
             self._runner.resume(again, said)
+
+
+def _can_continue(provider: Provider, transcript: Transcript) -> bool:
+    """Whether its text can be gone on with. What was called or thought, no model goes on with:
+    without an answer begun, it begins again."""
+    if transcript.tool_calls:
+        return False
+    return provider.prefills or not (transcript.answer or transcript.reasoning)

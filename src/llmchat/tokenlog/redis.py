@@ -36,8 +36,7 @@ class RedisTokenLog:
     its readers, and sends what it appends in batches. What Redis is asked and what it tells can
     overtake each other, and be lost: each is a range of offsets, and whatever does not fit is read
     from the stream. A log that has ended is kept for `retention_seconds`. `now` gives seconds since
-    the epoch. Use it as an async context manager.
-    """
+    the epoch. Use it as an async context manager."""
 
     def __init__(self, url: str, *, retention_seconds: float, now: Callable[[], float]) -> None:
         self._process = new_id("proc")
