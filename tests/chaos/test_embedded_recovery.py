@@ -89,7 +89,7 @@ async def test_a_model_that_was_taken_away_ends_its_answers(
     going_on: Service, upstream: Upstream
 ) -> None:
     async with going_on.client() as client:
-        sent, reader = await begun(client)
+        _sent, reader = await begun(client)
         await going_on.kill()
         del going_on.settings["LLM_SERVER_URL"]
         await going_on.start()
