@@ -26,6 +26,7 @@ MODEL = f"openai/{mock_model(tokens=TOKENS, rate=200)}"
 ENDLESS = f"openai/{mock_model(tokens=1_000_000, rate=400)}"
 ENDLESS_PREFIX = answer_text(tokens=100_000)
 TOKENS_OF_A_CHECKPOINT = 1024
+KEPT_OFFSETS = 100
 SHORT_LEASE_SECONDS = 1.5
 OUTAGE_SECONDS = 3.0
 MOST_SECONDS_OF_REFUSAL = 5
@@ -180,6 +181,32 @@ async def test_what_redis_forgets_with_its_owner_dead_ends_with_a_reset_and_no_h
             assert [event.name for event in reader.events][-2:] == ["reset", "failed"]
         assert await came_back(gone) in (replay.text, 400, 410)
         await still_works([b])
+
+
+async def test_a_tail_that_redis_lost_with_its_owner_dead_is_no_hole(mortals: Cluster) -> None:
+    """As after a power cut: the file ends before what was shown, and before the checkpoint."""
+    async with mortals.clients() as (a, b):
+        conversation = await a.conversation()
+        sent = await a.send(conversation, model=ENDLESS)
+        readers = [b.reader(sent.generation_id) for _ in range(3)]
+        reading = asyncio.gather(*[read_patiently(reader) for reader in readers])
+        await until(lambda: enough_for_a_checkpoint(readers))
+        await mortals.services[0].kill()
+        await lose_tail(mortals, sent.generation_id, keep=KEPT_OFFSETS)
+        await reading
+        replay = await agreed([b], conversation, sent, readers)
+        assert replay.status == "interrupted"
+        assert len(replay.text.split()) > KEPT_OFFSETS
+        assert ENDLESS_PREFIX.startswith(replay.text)
+        await still_works([b])
+
+
+async def lose_tail(cluster: Cluster, generation: str, *, keep: int) -> None:
+    stream = f"llmchat:log:{generation}"
+    entries = await cluster.redis.call("XRANGE", stream, f"{keep}-0", "+")
+    kept, *lost = [id_ for id_, _ in entries]
+    await cluster.redis.call("XDEL", stream, *lost)
+    await cluster.redis.call("HSET", f"{stream}:meta", "last", kept.split("-")[0])
 
 
 def enough_for_a_checkpoint(readers: list[Reader]) -> bool:

@@ -71,11 +71,22 @@ class Recovery:
         """All that the log says, and from now on only this worker writes it."""
         try:
             await self._log.fence(generation.id, self._runner.worker)
-            return fold(await self._log.snapshot(generation.id))
+            transcript = fold(await self._log.snapshot(generation.id))
         except LogGone:
             if not self._log_may_vanish:
                 return await self._ending.said(generation)
             return await self._restored(generation)
+        if self._log_may_vanish and await self._lost_its_tail(generation, transcript):
+            # To go on would give offsets again that stood for something else.
+            await self._log.delete([generation.id])
+            return await self._restored(generation)
+        return transcript
+
+    async def _lost_its_tail(self, generation: Generation, transcript: Transcript) -> bool:
+        if transcript.terminal is not None:
+            return False
+        kept = await self._generations.last_checkpoint(generation.id)
+        return kept is not None and kept.last > transcript.last
 
     async def _restored(self, generation: Generation) -> Transcript:
         """A log that is gone with its owner: what the last checkpoint had, as a reset for all."""
