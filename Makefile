@@ -28,6 +28,7 @@ run: $(VENV)/.run  ## Set everything up and serve on http://127.0.0.1:8000 (ARGS
 test: $(VENV)/.dev  ## Set everything up and run every test (ARGS="-k resume")
 	@$(BIN)/python -m tests.system
 	$(BIN)/pytest $(ARGS)
+	$(if $(ARGS),,$(BIN)/pytest --distributed tests/e2e)
 
 check: $(VENV)/.dev  ## Lock file, format, lint, types, import rules
 	$(UV) lock --check --offline --quiet

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import system
+from tests import distributed
+from tests.programs import program
+from tests.service import Service
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,6 +21,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=random.randrange(1_000_000),
         help="what a chaos test draws its moments from; the head of every run names it",
     )
+    group.addoption(
+        "--distributed",
+        action="store_true",
+        help="let every service keep its data in Postgres and Redis",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "embedded: about what only an embedded service has")
+    if config.getoption("distributed"):
+        Service.engines = distributed.settings_of
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("distributed"):
+        for item in items:
+            distributed.skip_embedded_only(item)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -41,13 +60,3 @@ def chaos(pytestconfig: pytest.Config) -> random.Random:
 def chromium() -> Path:
     """Debian's Chromium, or whichever there is."""
     return program("chromium")
-
-
-def program(name: str) -> Path:
-    """Find a program that a test drives, or skip the test; where all have to run, fail it."""
-    wanted = system.PROGRAMS[name]
-    if path := wanted.find():
-        return path
-    if system.none_may_be_missing():
-        pytest.fail(wanted.how_to_get, pytrace=False)
-    pytest.skip(wanted.how_to_get)

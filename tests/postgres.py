@@ -19,7 +19,7 @@ from typing import Literal
 import psutil  # type: ignore[import-untyped]
 
 from llmchat.store import migrations
-from tests.conftest import program
+from tests.programs import program
 from tests.service import PATIENCE_SECONDS, free_port
 
 USER = "llmchat"

@@ -26,8 +26,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import TimeoutError as NoAnswer
 
-from tests.conftest import program
 from tests.process import LOOK_SECONDS, PATIENCE_SECONDS, Process
+from tests.programs import program
 from tests.service import free_port, listens
 
 _DEFAULTS: dict[str, str | bool | int] = {
@@ -68,12 +68,16 @@ class RedisServer:
     async def start(self) -> Self:
         """Start a process, on the files and the port of the last one, and wait until it has loaded
         them."""
-        self._process.launch([program("redis-server"), *self._arguments()], self._folder)
+        self.launch()
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not (listens(self.port) and await self._answers()):
                 assert self._process.alive, f"redis-server ended:\n{self.log}"
                 await asyncio.sleep(LOOK_SECONDS)
         return self
+
+    def launch(self) -> None:
+        """Start it and do not wait for it."""
+        self._process.launch([program("redis-server"), *self._arguments()], self._folder)
 
     async def call(self, *command: str | bytes | float) -> Any:
         """One command over a connection of its own, and the answer as redis-py reads it."""
@@ -134,6 +138,14 @@ def _shared() -> RedisServer:
     server = RedisServer(Path(folder.name))
     atexit.register(server.end)
     atexit.register(folder.cleanup)
+    return server
+
+
+def started_redis() -> RedisServer:
+    """The same, perhaps not ready yet."""
+    server = _shared()
+    if not server.alive:
+        server.launch()
     return server
 
 

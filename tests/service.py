@@ -16,11 +16,11 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import httpx2
 import psutil  # type: ignore[import-untyped]
@@ -52,10 +52,14 @@ class Service:
     the process, no server on it is looked for, and its log is kept over restarts.
     """
 
+    engines: ClassVar[Callable[[Path], Mapping[str, str]] | None] = None
+    """What else is set for the service of a folder: see tests/distributed.py."""
+
     def __init__(self, folder: Path, **settings: str | float) -> None:
         self.data_dir = folder / "data"
         self.port = free_port()
-        self.settings = {name: str(value) for name, value in settings.items()}
+        found = {} if Service.engines is None else Service.engines(folder)
+        self.settings = {name: str(value) for name, value in {**found, **settings}.items()}
         self._folder = folder
         self._process = process.Process(folder / "service.log")
 

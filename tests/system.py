@@ -68,6 +68,11 @@ PROGRAMS = {
         debian_package="postgresql",
         by_hand="install PostgreSQL 13 or later, with initdb and psql beside it",
     ),
+    "nginx": Program(
+        names=("nginx",),
+        debian_package="nginx",
+        by_hand="install any nginx from 1.18 on",
+    ),
 }
 
 

@@ -126,20 +126,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
             checkpoints=engines.shared,
         )
     )
-    recovery = Recovery(
-        runner=runner,
-        log=engines.log,
-        generations=generations,
-        models=models,
-        on_crash=settings.on_crash,
-        log_may_vanish=engines.shared,
-    )
-    sweep = Sweep(
-        runner=runner,
-        recovery=recovery,
-        generations=generations,
-        lease_seconds=settings.lease_seconds,
-    )
+    recovery, sweep = _recovery(settings, engines, runner, generations, models)
     engines.signals.listen(partial(_heard, runner, sweep, news), feed.lose)
     if not engines.shared:
         # Before the first request: whoever comes back after a crash finds its generation ended.
@@ -155,6 +142,30 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
     for warning in await parts.warnings():
         _log.warning("A promise does not hold", why=warning)
     return parts
+
+
+def _recovery(
+    settings: Settings,
+    engines: Engines,
+    runner: Runner,
+    generations: SqlGenerationStore,
+    models: ProviderFactory,
+) -> tuple[Recovery, Sweep]:
+    recovery = Recovery(
+        runner=runner,
+        log=engines.log,
+        generations=generations,
+        models=models,
+        on_crash=settings.on_crash,
+        log_may_vanish=engines.shared,
+    )
+    sweep = Sweep(
+        runner=runner,
+        recovery=recovery,
+        generations=generations,
+        lease_seconds=settings.lease_seconds,
+    )
+    return recovery, sweep
 
 
 def _heard(runner: Runner, sweep: Sweep, news: News, signal: Signal) -> None:
@@ -192,7 +203,8 @@ def _services(parts: Parts) -> Services:
         not_ready=parts.not_ready,
         warnings=parts.warnings,
         heartbeat_seconds=settings.heartbeat_seconds,
-        durability=settings.durability,
+        # The settings are about the embedded store; Redis writes its file, and syncs it later.
+        durability="process" if parts.engines.shared else settings.durability,
         version=VERSION,
     )
 

@@ -170,7 +170,11 @@ def _serve(settings: Settings, worker: Worker | None = None) -> None:
 
     def on_ready(url: str) -> None:
         if worker is None or worker.greets:
-            greet(url, settings.data_dir, application.state.parts.models)
+            greet(
+                url,
+                None if settings.is_shared else settings.data_dir,
+                application.state.parts.models,
+            )
         if worker is not None:
             worker.ready()
 

@@ -10,10 +10,11 @@ from llmchat.providers.factory import ProviderFactory
 _SHOWN_MODELS = 3
 
 
-def greet(url: str, data_dir: Path, providers: ProviderFactory) -> None:
-    """Where the page is, at once; then, when the servers have answered, which models there are."""
+def greet(url: str, data_dir: Path | None, providers: ProviderFactory) -> None:
+    """Where the page is, at once; then, when the servers have answered, which models there are.
+    Without `data_dir` the data is shared with other processes."""
     typer.echo(f"\n  llmchat is ready at {url}  (API console: {url}/docs)")
-    typer.echo(f"  Data is in {data_dir.absolute()}")
+    typer.echo(f"  Data is in {data_dir.absolute() if data_dir else 'Postgres and Redis'}")
     typer.echo("  Open: whoever can reach this address can use it.\n")
     task = asyncio.get_running_loop().create_task(_greet_models(providers), name="greet models")
     _greeting.add(task)

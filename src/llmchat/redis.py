@@ -136,7 +136,11 @@ class RedisClient:
         pipeline: Any = self._redis.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
-        results: list[Any] = await pipeline.execute(raise_on_error=False)
+        try:
+            results: list[Any] = await pipeline.execute(raise_on_error=False)
+        except RuntimeError as error:
+            # uvloop's word for a connection that was cut before we knew.
+            raise NoConnection(str(error)) from error
         return results
 
 
@@ -167,6 +171,7 @@ class Listener:
         self._channel = channel
         self._heard = heard
         self._connected = connected
+        self._away = False
         self._tasks = TaskSet()
 
     async def __aenter__(self) -> "Listener":
@@ -183,8 +188,10 @@ class Listener:
             try:
                 async with self._redis.pubsub() as subscription:
                     await self._listen(subscription)
-            except (StorageUnavailable, *FAULTS) as error:
-                _log.warning("Redis does not tell what is new", error=str(error))
+            except (StorageUnavailable, RuntimeError, *FAULTS) as error:
+                if not self._away:
+                    _log.warning("Redis does not tell what is new", error=str(error))
+                self._away = True
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _listen(self, subscription: Any) -> None:
@@ -202,12 +209,15 @@ class Listener:
                     self._heard(message["data"])
                 elif message["type"] == "subscribe":
                     await self._connected()
+                    if self._away:
+                        _log.info("Redis tells again what is new")
+                    self._away = False
             elif loop.time() - heard_at > _SILENT_SECONDS:
                 raise TimeoutError("the connection is silent")
 
 
 def unavailable(error: Exception) -> StorageUnavailable:
-    reason = str(error) or type(error).__name__
+    reason = str(error).rstrip(".") or type(error).__name__
     return StorageUnavailable(f"Redis could not be used: {reason}.", retry_after_seconds=5)
 
 

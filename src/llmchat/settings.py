@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     shutdown_grace_seconds: Annotated[float, Env("LLMCHAT_SHUTDOWN_GRACE_SECONDS")] = Field(
         25, ge=0, le=3600
     )
-    """How long a shutdown lets running answers go on before it interrupts them."""
+    """How long a shutdown lets running answers go on before it interrupts or leaves them."""
     heartbeat_seconds: Annotated[float, Env("LLMCHAT_HEARTBEAT_SECONDS")] = Field(
         10, ge=0.05, le=300
     )
@@ -116,8 +116,7 @@ class Settings(BaseSettings):
     durability: Annotated[Literal["process", "disk"], Env("LLMCHAT_DURABILITY")] = "process"
     """What a token that was shown survives: process (kill -9) or disk (a power cut as well)."""
     on_crash: Annotated[OnCrash, Env("LLMCHAT_ON_CRASH")] = "mark"
-    """What becomes of an answer that a crash cut off: mark (its text is kept, as interrupted),
-    continue (the model goes on with it, where it can) or restart (another attempt)."""
+    """What becomes of an answer that a crash cut off: mark, continue or restart."""
 
     # Both may hold a password.
     database_url: Annotated[

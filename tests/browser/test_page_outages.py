@@ -37,6 +37,28 @@ async def test_a_killed_server_leaves_what_was_shown(
     assert not complaints.but_network
 
 
+async def test_an_answer_goes_on_in_the_page_after_kill_9(
+    profile: BrowserContext, complaints: Complaints, service: Service, client: Client
+) -> None:
+    service.settings["LLMCHAT_ON_CRASH"] = "continue"
+    id = await story_conversation(client)
+    tab = await ChatTab.open(profile, service.base_url, id)
+    await tab.ends("complete")
+    # From now on it is a server that goes on with what it did not finish.
+    await service.kill()
+    await service.start()
+    await tab.ask("go on")
+    await tab.shows_token(30)
+    await service.kill()
+    await expect(tab.answer).to_contain_text(RECONNECTING)
+    shown = await tab.text()
+    await service.start()
+    await tab.ends("complete")
+    await shows_what_is_stored(tab, client)
+    assert (await tab.text()).startswith(shown)
+    assert not complaints.but_network
+
+
 async def test_a_server_that_refuses_readers_is_asked_again(
     profile: BrowserContext, complaints: Complaints, service: Service, client: Client
 ) -> None:

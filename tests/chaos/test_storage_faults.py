@@ -26,6 +26,7 @@ MODEL = f"openai/{mock_model(tokens=TOKENS, rate=200)}"
 ENDLESS = f"openai/{mock_model(tokens=1_000_000, rate=400)}"
 ENDLESS_PREFIX = answer_text(tokens=100_000)
 TOKENS_OF_A_CHECKPOINT = 1024
+KEPT_OFFSETS = 100
 SHORT_LEASE_SECONDS = 1.5
 OUTAGE_SECONDS = 3.0
 MOST_SECONDS_OF_REFUSAL = 5
@@ -182,6 +183,32 @@ async def test_what_redis_forgets_with_its_owner_dead_ends_with_a_reset_and_no_h
         await still_works([b])
 
 
+async def test_a_tail_that_redis_lost_with_its_owner_dead_is_no_hole(mortals: Cluster) -> None:
+    """As after a power cut: the file ends before what was shown, and before the checkpoint."""
+    async with mortals.clients() as (a, b):
+        conversation = await a.conversation()
+        sent = await a.send(conversation, model=ENDLESS)
+        readers = [b.reader(sent.generation_id) for _ in range(3)]
+        reading = asyncio.gather(*[read_patiently(reader) for reader in readers])
+        await until(lambda: enough_for_a_checkpoint(readers))
+        await mortals.services[0].kill()
+        await lose_tail(mortals, sent.generation_id, keep=KEPT_OFFSETS)
+        await reading
+        replay = await agreed([b], conversation, sent, readers)
+        assert replay.status == "interrupted"
+        assert len(replay.text.split()) > KEPT_OFFSETS
+        assert ENDLESS_PREFIX.startswith(replay.text)
+        await still_works([b])
+
+
+async def lose_tail(cluster: Cluster, generation: str, *, keep: int) -> None:
+    stream = f"llmchat:log:{generation}"
+    entries = await cluster.redis.call("XRANGE", stream, f"{keep}-0", "+")
+    kept, *lost = [id_ for id_, _ in entries]
+    await cluster.redis.call("XDEL", stream, *lost)
+    await cluster.redis.call("HSET", f"{stream}:meta", "last", kept.split("-")[0])
+
+
 def enough_for_a_checkpoint(readers: list[Reader]) -> bool:
     return all(len(reader.text.split()) > 1.5 * TOKENS_OF_A_CHECKPOINT for reader in readers)
 
@@ -213,7 +240,7 @@ async def test_sends_are_refused_in_an_outage_and_taken_soon_after_it(
 
 async def refused(client: Client, conversation: str, key: str) -> None:
     async with asyncio.timeout(MOST_SECONDS_OF_REFUSAL):
-        response = await client.try_send(conversation, "stored?", key=f"{key} {conversation}")
+        response = await client.try_send(conversation, "stored?", key=f"{key}-{conversation}")
     assert response.status_code == 503, response.text
     assert int(response.headers["retry-after"]) >= 1
     assert response.headers["content-type"] == "application/problem+json"
@@ -255,7 +282,7 @@ async def taken_soon(client: Client, conversation: str, key: str) -> None:
     """The same key again: whatever became of the refused one, it is one turn in the end."""
 
     async def send() -> httpx2.Response:
-        return await client.try_send(conversation, "stored?", key=f"{key} {conversation}")
+        return await client.try_send(conversation, "stored?", key=f"{key}-{conversation}")
 
     response = await first_answer(send, MOST_SECONDS_OF_RETURN, lambda it: it.status_code != 503)
     assert response.status_code == 202, response.text

@@ -113,7 +113,7 @@ class RedisPlace:
 
     def waiting_readers(self, log: TokenLog) -> int:
         assert isinstance(log, RedisTokenLog)
-        return sum(len(mirror.tail._waiters) for mirror in log._mirrors.values())
+        return sum(len(mirror.tail._waiters) for mirror in log._mirrors)
 
 
 PLACES: dict[str, Callable[[Path], LogPlace]] = {

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.service import Service
 
 
+@pytest.mark.embedded
 async def test_a_second_process_on_the_same_data_is_refused(tmp_path: Path) -> None:
     async with Service(tmp_path).running() as first, first.client() as client:
         conversation = await client.conversation(model="demo/echo")

@@ -93,6 +93,7 @@ async def test_a_sigterm_sends_everybody_away_and_a_second_one_exits_at_once(
         assert len(await client.messages(conversation)) == 2
 
 
+@pytest.mark.embedded
 async def test_short_answers_end_and_long_ones_are_interrupted_after_the_grace(
     tmp_path: Path, upstream: Upstream
 ) -> None:

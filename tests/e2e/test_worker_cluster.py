@@ -12,6 +12,8 @@ from tests.cluster import Cluster
 from tests.process import LOOK_SECONDS, PATIENCE_SECONDS
 from tests.service import Service
 
+pytestmark = pytest.mark.embedded
+
 WORKERS = 3
 LONG = {"extra": {"tokens": 300, "tokens_per_second": 100}}
 WHOLE = "".join(f"t{number} " for number in range(300))

@@ -16,6 +16,8 @@ from tests.e2e.supervised import EXIT_CODE
 from tests.process import LOOK_SECONDS, PATIENCE_SECONDS, Process
 from tests.service import environment, free_port, listens
 
+pytestmark = pytest.mark.embedded
+
 PROGRAM = Path(__file__).with_name("supervised.py")
 ROOT = Path(__file__).parents[2]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from llmchat.events import Entry, Event, since
 from llmchat.ids import GenerationId, WorkerId
-from llmchat.tokenlog.mirror import Chunk
+from llmchat.tokenlog.base import NOBODY
 from tests.simulation.connections import SimulatedTokenLog
 from tests.simulation.network import OUTSIDE
 from tests.simulation.redis import SimulatedRedis
@@ -15,15 +15,15 @@ from tests.simulation.redis import SimulatedRedis
 class ShowsBeforeItStores(SimulatedTokenLog):
     """Its readers see what it appends at once; that it is stored comes later, or never."""
 
-    async def _append(
-        self, log: GenerationId, events: Sequence[Event], chunk: Chunk, writer: WorkerId
+    async def append(
+        self, log: GenerationId, events: Sequence[Event], *, at: int, writer: WorkerId = NOBODY
     ) -> None:
         mirror = self._mirrors.get(log)
-        if mirror is not None and mirror.writer == writer and mirror.tail.takes(chunk.first):
+        if mirror is not None and mirror.writer == writer and mirror.tail.takes(at):
             mirror.tail.reserve(len(events), terminal=False)
             mirror.tail.publish(events)
             mirror.tail.next -= len(events)
-        await super()._append(log, events, chunk, writer)
+        await super().append(log, events, at=at, writer=writer)
 
 
 class LooksBeforeItSubscribes(SimulatedTokenLog):

@@ -47,8 +47,7 @@ class TestRefused:
             ("LLMCHAT_LOG_FORMAT", ["xml"], "'auto', 'json' or 'text'"),
             ("LLMCHAT_LOG_LEVEL", ["loud"], "'debug', 'info', 'warning', 'error' or 'critical'"),
             ("LLMCHAT_DURABILITY", ["none"], "'process' or 'disk'"),
-            ("LLMCHAT_ON_CRASH", ["restart", "continue", "x"],
-             "mark: continue and restart are not available in this version yet"),
+            ("LLMCHAT_ON_CRASH", ["retry", "MARK"], "'mark', 'continue' or 'restart'"),
             ("LLMCHAT_HOST", ["http://x", "a b"], "a host name or an IP address"),
         ],
     )  # fmt: skip
@@ -72,26 +71,54 @@ class TestRefused:
     @pytest.mark.parametrize(
         "url",
         [
-            *("postgresql://u:hush@db/x", "mysql://hush@db", "hush", "sqlite://hush/x"),
-            *("sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///x?key=hush"),
+            *("mysql://u:hush@db/x", "hush", "sqlite://hush/x", "sqlite:///x?key=hush"),
+            *("sqlite://", "sqlite:///", "sqlite:///:memory:"),
+            *("postgresql://u:hush@db", "postgresql://u:hush@db/", "postgresql:///hush x"),
         ],
     )
-    def test_a_database_that_is_not_a_file_of_sqlite(self, place: Workplace, url: str) -> None:
+    def test_a_database_of_another_kind(self, place: Workplace, url: str) -> None:
         problem = place.problem({"DATABASE_URL": url})
-        assert problem.startswith("DATABASE_URL in the environment: this version is embedded only")
+        assert problem.startswith(
+            "DATABASE_URL in the environment: expected postgresql://user:password@host/database, "
+            "or sqlite:///path for one process."
+        )
         assert "set LLMCHAT_DATABASE_URL= (empty means unset)" in problem
         assert "hush" not in problem
 
-    def test_redis(self, place: Workplace) -> None:
-        problem = place.problem({"REDIS_URL": "redis://:hush@redis"})
-        assert problem.startswith("REDIS_URL in the environment: this version is embedded only")
+    @pytest.mark.parametrize(
+        "url", ["http://:hush@redis", "hush:6379", "redis://", "redis:// hush"]
+    )
+    def test_a_redis_of_another_kind(self, place: Workplace, url: str) -> None:
+        problem = place.problem({"REDIS_URL": url})
+        assert problem.startswith(
+            "REDIS_URL in the environment: expected redis://host:6379/0 (rediss:// with TLS)."
+        )
         assert "set LLMCHAT_REDIS_URL= (empty means unset)" in problem
         assert "hush" not in problem
+
+    @pytest.mark.parametrize(
+        "urls",
+        [
+            {},
+            {"DATABASE_URL": "postgresql://u:hush@db/x"},
+            {"REDIS_URL": "redis://:hush@redis"},
+            {"DATABASE_URL": "sqlite:///hush", "REDIS_URL": "redis://:hush@redis"},
+        ],
+    )
+    def test_workers_that_share_nothing(self, place: Workplace, urls: dict[str, str]) -> None:
+        problem = place.problem({"LLMCHAT_WORKERS": "2", **urls})
+        assert problem.startswith("LLMCHAT_WORKERS in the environment: several workers share")
+        assert "set DATABASE_URL=postgresql://… and REDIS_URL=redis://…, or use one" in problem
+        assert "hush" not in problem
+
+    def test_workers_are_not_blamed_for_a_url_that_is_wrong(self, place: Workplace) -> None:
+        urls = {"DATABASE_URL": "mysql://db", "REDIS_URL": "redis://redis"}
+        assert place.problem({"LLMCHAT_WORKERS": "2", **urls}).startswith("DATABASE_URL in")
 
     def test_a_hint_is_given_only_for_names_that_others_use(self, place: Workplace) -> None:
         assert "another program" in place.problem({"PORT": "x"})
         assert "another program" not in place.problem({"LLMCHAT_PORT": "x"})
-        secret = place.write("url", "redis://redis")
+        secret = place.write("url", "redis:6379")
         assert "another program" in place.problem({"REDIS_URL_FILE": str(secret)})
         assert "another program" not in place.problem({"LLMCHAT_REDIS_URL_FILE": str(secret)})
 

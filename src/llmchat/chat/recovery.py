@@ -8,10 +8,10 @@ import structlog
 from llmchat.chat.ending import Ending, interrupted, started, terminal_of
 from llmchat.chat.runner import Runner
 from llmchat.domain import Generation, Status
-from llmchat.errors import LogGone, OffsetConflict
+from llmchat.errors import Invalid, LogGone, OffsetConflict
 from llmchat.events import Reset, Terminal, Transcript, fold
 from llmchat.ids import GenerationId
-from llmchat.providers.base import Models
+from llmchat.providers.base import Models, Provider
 from llmchat.store.base import GenerationStore, Unfinished
 from llmchat.tokenlog.base import TokenLog
 
@@ -83,11 +83,22 @@ class Recovery:
         """All that the log says, and from now on only this worker writes it."""
         try:
             await self._log.fence(generation.id, self._runner.worker)
-            return fold(await self._log.snapshot(generation.id))
+            transcript = fold(await self._log.snapshot(generation.id))
         except LogGone:
             if not self._log_may_vanish:
                 return await self._ending.said(generation)
             return await self._restored(generation)
+        if self._log_may_vanish and await self._lost_its_tail(generation, transcript):
+            # To go on would give offsets again that stood for something else.
+            await self._log.delete([generation.id])
+            return await self._restored(generation)
+        return transcript
+
+    async def _lost_its_tail(self, generation: Generation, transcript: Transcript) -> bool:
+        if transcript.terminal is not None:
+            return False
+        kept = await self._generations.last_checkpoint(generation.id)
+        return kept is not None and kept.last > transcript.last
 
     async def _restored(self, generation: Generation) -> Transcript:
         """A log that is gone with its owner: what the last checkpoint had, as a reset for all."""
@@ -121,15 +132,11 @@ class Recovery:
         fruitless = transcript.last <= generation.attempt_began_at
         if fruitless and generation.attempt >= _MOST_FRUITLESS_ATTEMPTS:
             return False
-        return self._on_crash == "restart" or self._can_continue(generation, transcript)
-
-    def _can_continue(self, generation: Generation, transcript: Transcript) -> bool:
-        """Whether its text can be gone on with. What was called or thought, no model goes on with:
-        without an answer begun, it begins again."""
-        if transcript.tool_calls:
-            return False
-        provider, _ = self._models.resolve(generation.model)
-        return provider.prefills or not (transcript.answer or transcript.reasoning)
+        try:
+            provider, _ = self._models.resolve(generation.model)
+        except Invalid:
+            return False  # It was taken out of the settings.
+        return self._on_crash == "restart" or _can_continue(provider, transcript)
 
     async def _go_on(self, generation: Generation, transcript: Transcript) -> None:
         begins_anew = self._on_crash == "restart" or not transcript.answer
@@ -149,3 +156,11 @@ class Recovery:
             )
             said = replace(transcript, attempt=attempt)
             self._runner.resume(again, said)
+
+
+def _can_continue(provider: Provider, transcript: Transcript) -> bool:
+    """Whether its text can be gone on with. What was called or thought, no model goes on with:
+    without an answer begun, it begins again."""
+    if transcript.tool_calls:
+        return False
+    return provider.prefills or not (transcript.answer or transcript.reasoning)

@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -12,6 +11,7 @@ from llmchat.chat.checkpoints import Checkpoints
 from llmchat.chat.ending import Ending, interrupted, metered, started, stopped
 from llmchat.chat.flow import Clocks, Flow
 from llmchat.chat.patience import patiently
+from llmchat.chat.running import Running
 from llmchat.domain import Generation, Prompt
 from llmchat.errors import LlmchatError, LogGone, OffsetConflict, StorageUnavailable
 from llmchat.events import Failed, Started, Terminal, Transcript, fold
@@ -31,19 +31,6 @@ _ANSWER_SECONDS = 1.5
 
 Prepare = Callable[[Generation], Awaitable[tuple[Provider, Prompt]]]
 """From a generation to what it asks of whom. Raises LlmchatError when that cannot be told."""
-
-
-@dataclass(slots=True)
-class _Running:
-    """`prefill` is what an earlier attempt has written of the answer. It has `ended` here, and was
-    `finished` unless it is another's by then."""
-
-    generation: Generation
-    flow: Flow
-    prefill: str
-    ended: asyncio.Event
-    begun_at: float
-    finished: bool = False
 
 
 class Runner:
@@ -79,7 +66,7 @@ class Runner:
         self._signals = signals or Alone()
         self.hands_over = hands_over
         self._checkpoints = Checkpoints(generations, worker) if checkpoints else None
-        self._running: dict[GenerationId, _Running] = {}
+        self._running: dict[GenerationId, Running] = {}
         self._unstored: set[Flow] = set()
         self._tasks = TaskSet()
 
@@ -98,19 +85,43 @@ class Runner:
         await self._tasks.cancel_all()
 
     async def begin(self, generation: Generation, *, claimed: bool) -> None:
-        """Begin the log, and the work when it is `claimed`. After this it can be followed."""
+        """Begin the log, and the work when it is `claimed`. After this it can be followed. Raises
+        StorageUnavailable; what is claimed begins all the same if the storage is soon back."""
         # Known before its log is: a stop in between would otherwise find nobody to tell.
         running = self._enter(generation, Transcript(last=1)) if claimed else None
         begun = False
         try:
-            # Whoever was quicker to stop it has begun its log, and ended it.
-            with suppress(OffsetConflict):
-                begin = [started(generation)]
-                await self._log.append(generation.id, begin, at=1, writer=self.worker)
-                begun = True
+            begun = await self._begin_log(generation)
+        except StorageUnavailable:
+            if running is not None:
+                self._tasks.spawn(self._begin_later(running), name=f"begin {generation.id}")
+            running = None
+            raise
         finally:
             if running is not None:
                 self._spawn(running) if begun else self._leave(running)
+
+    async def _begin_log(self, generation: Generation) -> bool:
+        """False when whoever was quicker to stop it has begun its log, and ended it."""
+        begin = [started(generation)]
+        with suppress(OffsetConflict):
+            await self._log.append(generation.id, begin, at=1, writer=self.worker)
+            return True
+        return False
+
+    async def _begin_later(self, running: Running) -> None:
+        generation = running.generation
+        try:
+            if not await patiently(lambda: self._begin_log(generation)):
+                # Perhaps it was begun by the attempt whose answer was lost.
+                head = await self._log.fence(generation.id, self.worker)
+                if head.last != 1:
+                    raise OffsetConflict(f"{generation.id} is another's.")
+        except LlmchatError as error:
+            _log.error("It cannot begin", generation_id=generation.id, error=error.detail)
+            self._leave(running)
+        else:
+            await self._run(running)
 
     async def advance(self, conversation: ConversationId) -> None:
         """Run the conversation's next queued generation, unless one is running."""
@@ -197,7 +208,7 @@ class Runner:
     def _flows(self) -> Sequence[Flow]:
         return [running.flow for running in self._running.values()]
 
-    def _enter(self, generation: Generation, said: Transcript) -> _Running:
+    def _enter(self, generation: Generation, said: Transcript) -> Running:
         flow = Flow(
             self._log,
             generation.id,
@@ -206,23 +217,22 @@ class Runner:
             writer=self.worker,
             keeps_text=self._checkpoints is not None,
         )
-        now = asyncio.get_running_loop().time()
-        running = _Running(generation, flow, said.answer, asyncio.Event(), now)
+        running = Running(generation, flow, prefill=said.answer)
         self._running[generation.id] = running
         return running
 
-    def _leave(self, running: _Running) -> None:
+    def _leave(self, running: Running) -> None:
         del self._running[running.generation.id]
         running.ended.set()
 
-    def _spawn(self, running: _Running) -> None:
+    def _spawn(self, running: Running) -> None:
         self._tasks.spawn(self._run(running), name=f"run {running.generation.id}")
 
     async def _idle(self) -> None:
         while self._running or self._unstored:  # noqa: ASYNC110 - two sets, once in a lifetime
             await asyncio.sleep(_DRAIN_LOOK_SECONDS)
 
-    async def _run(self, running: _Running) -> None:
+    async def _run(self, running: Running) -> None:
         id = running.generation.id
         try:
             terminal, prompt_chars = await self._write(running)
@@ -240,7 +250,7 @@ class Runner:
         with suppress(StorageUnavailable):
             await self.advance(running.generation.conversation_id)
 
-    async def _write(self, running: _Running) -> tuple[Terminal | None, int]:
+    async def _write(self, running: Running) -> tuple[Terminal | None, int]:
         try:
             provider, prompt = await patiently(lambda: self._prepare(running.generation))
         except StorageUnavailable:
@@ -250,28 +260,23 @@ class Runner:
         prompt = prompt.prefilled(running.prefill)
         return await running.flow.run(provider.stream(prompt)), _chars(prompt)
 
-    async def _finish(self, running: _Running, terminal: Terminal, prompt_chars: int) -> None:
-        waited = running.flow.first_token_seconds
+    async def _finish(self, running: Running, terminal: Terminal, prompt_chars: int) -> None:
         ended = await self._ending.finish(
             running.generation,
             terminal,
             await self._ending.said(running.generation),
             prompt_chars=prompt_chars,
-            first_token_at=None if waited is None else self._ago(running, waited),
+            first_token_at=running.first_token_at(self._now()),
         )
         if ended is not None:
             running.finished = True
-            _log_end(running, ended)
+            running.log_end(ended)
 
-    async def _hand_over(self, running: _Running) -> None:
+    async def _hand_over(self, running: Running) -> None:
         id = running.generation.id
         await self._generations.release(self.worker, id)
         self._signals.tell(Abandoned())
         _log.info("A generation was left to another process", generation_id=id)
-
-    def _ago(self, running: _Running, waited_seconds: float) -> datetime:
-        age = asyncio.get_running_loop().time() - running.begun_at
-        return self._now() - timedelta(seconds=age - waited_seconds)
 
     async def _renew_for_ever(self) -> None:
         while True:
@@ -293,17 +298,3 @@ class Runner:
 
 def _chars(prompt: Prompt) -> int:
     return sum(len(message.content) for message in prompt.messages)
-
-
-def _log_end(running: _Running, terminal: Terminal) -> None:
-    generation, usage = running.generation, terminal.usage
-    _log.info(
-        "A generation ended",
-        generation_id=generation.id,
-        conversation_id=generation.conversation_id,
-        model=generation.model,
-        status=terminal.status,
-        problem=terminal.problem.type if isinstance(terminal, Failed) else None,
-        output_tokens=None if usage is None else usage.output_tokens,
-        seconds=round(asyncio.get_running_loop().time() - running.begun_at, 3),
-    )

@@ -7,7 +7,7 @@ import structlog
 
 from llmchat.chat.recovery import Recovery
 from llmchat.chat.runner import Runner
-from llmchat.errors import LogGone, OffsetConflict, StorageUnavailable
+from llmchat.errors import LlmchatError, LogGone, OffsetConflict, StorageUnavailable
 from llmchat.ids import GenerationId
 from llmchat.store.base import RELEASED, GenerationStore, Unfinished
 from llmchat.tasks import TaskSet
@@ -72,7 +72,18 @@ class Sweep:
             if now - since < self._lease_seconds and unfinished.worker != RELEASED:
                 self._seen[unfinished.id] = (seen, since)
             else:
-                await self._pick_up(unfinished)
+                await self._try(unfinished)
+
+    async def _try(self, unfinished: Unfinished) -> None:
+        """One that cannot be ended must not keep the others from their end."""
+        try:
+            await self._pick_up(unfinished)
+        except StorageUnavailable:
+            raise
+        except OffsetConflict:
+            _log.warning("Another took over at the same moment", generation_id=unfinished.id)
+        except LlmchatError as error:
+            _log.error("It cannot be ended", generation_id=unfinished.id, error=error.detail)
 
     async def _pick_up(self, unfinished: Unfinished) -> None:
         if self._runner.draining:
@@ -98,5 +109,3 @@ class Sweep:
                 # While nobody could renew, nobody has failed to.
                 self._seen = {}
                 _log.error("The sweep cannot look", error=error.detail)
-            except OffsetConflict:
-                _log.warning("Somebody else took over at the same moment")

@@ -62,9 +62,15 @@ class Mirror:
         return decoded(self.chunks[begin:], most_chars)
 
 
+REPEATED = 1
+"""It may have been stored already: its answer was lost."""
+REPAIRED = 2
+"""It was stored, and lost; not so when its log was deleted meanwhile."""
+
+
 @dataclass(slots=True, eq=False)
 class Write:
-    """An append on its way. `again`: it may have been stored already, its answer was lost."""
+    """An append on its way, for the first time or `again`."""
 
     mirror: Mirror
     chunk: Chunk
@@ -72,7 +78,7 @@ class Write:
     ends: bool
     give_up_at: float
     events: Sequence[Event] = ()
-    again: bool = False
+    again: int = 0
     stored: asyncio.Future[None] | None = field(default=None, repr=False)
 
     def done(self) -> None:

@@ -12,24 +12,20 @@ from llmchat.errors import LogGone, OffsetConflict, StorageUnavailable
 from llmchat.events import Entry, Event, Reset, Started, is_terminal, merge, since
 from llmchat.ids import GenerationId, WorkerId, new_id
 from llmchat.redis import Listener, RedisClient, broken_promises
-from llmchat.tasks import TaskSet, cancel
+from llmchat.tasks import TaskSet
 from llmchat.tokenlog.base import BATCH_CHARS, NOBODY, Head
 from llmchat.tokenlog.mirror import Chunk, Mirror, Write, decoded
+from llmchat.tokenlog.mirrors import Mirrors
 from llmchat.tokenlog.payloads import encode
 from llmchat.tokenlog.redis_reader import read_chunks
 from llmchat.tokenlog.redis_scripts import DELETE, ENDED, FENCE, WATCH, channel_of, keys_of
 from llmchat.tokenlog.redis_writer import RedisWriter
 from llmchat.tokenlog.replays import Replays, replay_end
-from llmchat.tokenlog.tail import Readable, Tail, batch, follow
+from llmchat.tokenlog.tail import Readable, batch, follow
 
 _log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 2.0
-# How long the first event of a log may take, for which a send waits, and any other.
-_BEGIN_SECONDS = 1.0
-_PATIENCE_SECONDS = 30.0
-# A log that is not there may come back: its owner stores it again, or its next one restores it.
-_MISSING_SECONDS = 60.0
 _LOOK_AGAIN_SECONDS = 0.1
 
 
@@ -40,8 +36,7 @@ class RedisTokenLog:
     its readers, and sends what it appends in batches. What Redis is asked and what it tells can
     overtake each other, and be lost: each is a range of offsets, and whatever does not fit is read
     from the stream. A log that has ended is kept for `retention_seconds`. `now` gives seconds since
-    the epoch. Use it as an async context manager.
-    """
+    the epoch. Use it as an async context manager."""
 
     def __init__(self, url: str, *, retention_seconds: float, now: Callable[[], float]) -> None:
         self._process = new_id("proc")
@@ -55,10 +50,9 @@ class RedisTokenLog:
             stored=self._stored,
             lost=self._lost,
         )
-        self._mirrors: dict[GenerationId, Mirror] = {}
-        self._replays = Replays()
-        self._released = False
+        self._mirrors = Mirrors()
         self._tasks = TaskSet()
+        self._replays = Replays(self._tasks)
 
     async def __aenter__(self) -> "RedisTokenLog":
         self._opened = AsyncExitStack()
@@ -71,23 +65,34 @@ class RedisTokenLog:
         self.release_readers()
         self._writer.close()
         await asyncio.wait([self._writing])
-        await cancel(self._writing)
         await self._tasks.cancel_all()
-        await self._replays.aclose()
         await self._opened.aclose()
         await self._client.aclose()
 
     async def append(
         self, log: GenerationId, events: Sequence[Event], *, at: int, writer: WorkerId = NOBODY
     ) -> None:
-        await self._append(log, events, Chunk(at, at + len(events) - 1, encode(events)), writer)
+        chunk = Chunk(at, at + len(events) - 1, encode(events))
+        mirror = self._mirrors.get(log)
+        if mirror is None or mirror.writer is None:
+            mirror = await self._adopt(log, at, writer)
+        if mirror.writer != writer or not mirror.tail.takes(at):
+            raise OffsetConflict(f"{log} cannot be continued at offset {at}.")
+        mirror.tail.reserve(len(events), terminal=is_terminal(events[-1]))
+        await self._writer.append(mirror, chunk, writer, events)
 
     async def restore(
         self, log: GenerationId, started: Started, reset: Reset, *, upto: int, writer: WorkerId
     ) -> None:
+        mirror = self._mirrors.made(log)
+        if mirror.chunks:
+            raise OffsetConflict(f"There is a log of {log}.")
+        # Its readers may have seen all of the lost one, and come to the end of this one at once.
+        mirror.writer, mirror.tail.next = writer, upto + 1
         # One entry: a log that ends at 1 would refuse the cursors that are to get the reset.
         events: list[Event] = [started, reset]
-        await self._append(log, events, Chunk(1, upto, encode(events)), writer)
+        chunk = Chunk(1, upto, encode(events))
+        await self._writer.append(mirror, chunk, writer, events)
 
     async def fence(self, log: GenerationId, writer: WorkerId) -> Head:
         if (mirror := self._mirrors.get(log)) is not None:
@@ -96,12 +101,12 @@ class RedisTokenLog:
         if found is None:
             raise _gone(log)
         head = Head(int(found[0]), found[1] == b"1")
-        mirror = self._mirrors.setdefault(log, Mirror(log, self._new_tail()))
+        mirror = self._mirrors.made(log)
         mirror.writer = writer
         mirror.tail.move(head.last, ended=head.ended)
         mirror.chunks = await read_chunks(self._client, log, 0, head.last)
         if head.ended:
-            self._mirrors.pop(log, None)
+            self._mirrors.drop(mirror)
         return head
 
     def read(
@@ -125,10 +130,8 @@ class RedisTokenLog:
         return await self._delete([GenerationId(name.decode()) for name in old])
 
     def release_readers(self) -> None:
-        self._released = True
-        for mirror in self._mirrors.values():
-            mirror.tail.released = True
-            mirror.tail.wake()
+        self._mirrors.release()
+        self._writer.hurry()
 
     async def warnings(self) -> Sequence[str]:
         """Which promises this Redis, as it is configured, does not keep."""
@@ -136,47 +139,22 @@ class RedisTokenLog:
 
     async def look(self) -> None:
         """Ask Redis where all logs stand that are of interest here, and tell it so again."""
-        self._drop_unread()
-        mirrors = [mirror for mirror in self._mirrors.values() if mirror.tail.last]
-        for mirror, found in zip(
-            mirrors, await asyncio.gather(*map(self._watch, mirrors)), strict=True
-        ):
-            if found is None:
-                self._miss(mirror)
-            else:
-                self._advance(mirror, found)
+        self._mirrors.drop_unread()
+        mirrors = [mirror for mirror in self._mirrors if mirror.tail.last]
+        await asyncio.gather(*map(self._look_at, mirrors))
 
-    async def _watch(self, mirror: Mirror) -> Sequence[bytes] | None:
-        found: Sequence[bytes] | None = await self._client.run(
-            WATCH, keys_of(mirror.name), self._process
-        )
-        return found
-
-    async def _append(
-        self, log: GenerationId, events: Sequence[Event], chunk: Chunk, writer: WorkerId
-    ) -> None:
-        mirror = self._mirrors.get(log)
-        if mirror is None or mirror.writer is None:
-            mirror = await self._adopt(log, chunk.first, writer)
-        if mirror.writer != writer or not mirror.tail.takes(chunk.first):
-            raise OffsetConflict(f"{log} cannot be continued at offset {chunk.first}.")
-        ends = is_terminal(events[-1])
-        mirror.tail.reserve(chunk.last - chunk.first + 1, terminal=ends)
-        loop = asyncio.get_running_loop()
-        patience = _BEGIN_SECONDS if chunk.first == 1 else _PATIENCE_SECONDS
-        stored: asyncio.Future[None] = loop.create_future()
-        self._writer.add(
-            Write(mirror, chunk, writer, ends, loop.time() + patience, events, stored=stored)
-        )
-        await stored
+    async def _look_at(self, mirror: Mirror) -> None:
+        was = mirror.tail.last
+        found = await self._client.run(WATCH, keys_of(mirror.name), self._process)
+        if found is None:
+            self._miss(mirror)
+        else:
+            self._advance(mirror, found, was)
 
     async def _adopt(self, log: GenerationId, at: int, writer: WorkerId) -> Mirror:
         """The log, to be written here from now on."""
         if at == 1:
-            mirror = self._mirrors.get(log)
-            if mirror is None:
-                mirror = self._mirrors[log] = Mirror(log, self._new_tail(), writer)
-            return mirror
+            return self._mirrors.made(log, writer)
         try:
             mirror = await self._find(log)
         except LogGone:
@@ -194,7 +172,9 @@ class RedisTokenLog:
 
     async def _find(self, log: GenerationId) -> Mirror:
         """The log as Redis has it now, and from now on. Never from memory alone: a reader's cursor
-        may be ahead of what this process was told."""
+        may be ahead of what this process was told, and of what it knows to have stored."""
+        mirror = self._mirrors.get(log)
+        was = 0 if mirror is None else mirror.tail.last
         found = await self._client.run(WATCH, keys_of(log), self._process)
         mirror = self._mirrors.get(log)
         if found is None:
@@ -202,22 +182,22 @@ class RedisTokenLog:
                 raise _gone(log)
             return mirror  # Lost, and about to be stored again by us.
         if mirror is None or mirror.tail.last == 0:
-            mirror = Mirror(log, self._new_tail())
+            mirror = self._mirrors.view(log)
             mirror.tail.move(int(found[0]), ended=found[1] == b"1")
             if not mirror.tail.ended:
-                self._mirrors[log] = mirror
+                self._mirrors.keep(mirror)
         else:
-            # What we append may be seen elsewhere before we know that it is stored.
             await mirror.tail.reached(int(found[0]))
-            self._advance(mirror, found)
+            self._advance(mirror, found, was)
         return mirror
 
-    def _advance(self, mirror: Mirror, found: Sequence[bytes]) -> None:
+    def _advance(self, mirror: Mirror, found: Sequence[bytes], was: int) -> None:
+        """`was` is how far it was here when Redis was asked: since then it may be further."""
         last, ended, writer = int(found[0]), found[1] == b"1", found[2].decode()
         mirror.missing_since = None
         tail = mirror.tail
         if mirror.writer is not None and mirror.writer == writer:
-            if last < tail.last:
+            if last < was:
                 self._writer.repair(mirror, last)
             return
         if mirror.writer is not None:
@@ -225,21 +205,13 @@ class RedisTokenLog:
         if last > tail.last:
             tail.move(last, ended=ended)
         if tail.ended:
-            self._mirrors.pop(mirror.name, None)
+            self._mirrors.drop(mirror)
 
     def _miss(self, mirror: Mirror) -> None:
-        now = asyncio.get_running_loop().time()
         if mirror.writer is not None:
             self._writer.repair(mirror, 0)
-        elif mirror.missing_since is None:
-            mirror.missing_since = now
-        elif now - mirror.missing_since > _MISSING_SECONDS:
-            self._forget(mirror.name)
-
-    def _drop_unread(self) -> None:
-        for mirror in list(self._mirrors.values()):
-            if mirror.writer is None and not mirror.tail.followed:
-                del self._mirrors[mirror.name]
+        else:
+            self._mirrors.miss(mirror)
 
     def _heard(self, message: bytes) -> None:
         log, first, last, payload = message.split(b"\n", 3)
@@ -260,12 +232,12 @@ class RedisTokenLog:
     def _lost(self, mirror: Mirror) -> None:
         mirror.disown()
         if mirror.tail.last == 0:
-            self._mirrors.pop(mirror.name, None)
+            self._mirrors.drop(mirror)
 
     def _show(self, mirror: Mirror, chunk: Chunk, events: Sequence[Event] = ()) -> None:
         mirror.show(chunk, events)
         if mirror.tail.ended:
-            self._mirrors.pop(mirror.name, None)
+            self._mirrors.drop(mirror)
 
     async def _batch(self, mirror: Mirror, after: int) -> Sequence[Entry]:
         upto = replay_end(mirror.tail, after)
@@ -293,7 +265,7 @@ class RedisTokenLog:
         try:
             chunks = await read_chunks(self._client, mirror.name, after, upto, most_chars)
         except StorageUnavailable:
-            if self._released or not mirror.tail.followed:
+            if mirror.tail.released or not mirror.tail.followed:
                 raise
             return ()
         over = mirror.tail.ended or mirror.tail.gone or mirror.name not in self._mirrors
@@ -313,15 +285,7 @@ class RedisTokenLog:
 
     def _forget(self, log: GenerationId) -> None:
         self._replays.forget(log)
-        if (mirror := self._mirrors.pop(log, None)) is not None:
-            mirror.disown()
-            mirror.tail.gone = mirror.tail.sealed = True
-            mirror.tail.wake()
-
-    def _new_tail(self) -> Tail:
-        tail = Tail()
-        tail.released = self._released
-        return tail
+        self._mirrors.forget(log)
 
     async def _look_for_ever(self) -> None:
         while True:

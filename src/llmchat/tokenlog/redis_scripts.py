@@ -36,16 +36,17 @@ local function tell(first, payload)
 end
 """
 
-# log, first, upto, writer, payload, ends, again, now, seconds to keep it after its end
+# log, first, upto, writer, payload, ends, again (0: no; 1: its answer was lost; 2: the log was
+# lost), now, seconds to keep it after its end
 APPEND = Script(f"""
 local log, first, upto = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local writer, payload, ends = ARGV[4], ARGV[5], ARGV[6]
 {_TELL}
 local meta = redis.call('HMGET', KEYS[2], 'last', 'ended', 'writer', 'deleted')
 local last = tonumber(meta[1] or 0)
-if meta[4] and ARGV[7] == '1' then return {{'conflict', last}} end
+if meta[4] and ARGV[7] == '2' then return {{'conflict', last}} end
 if meta[1] and meta[3] ~= writer then return {{'fenced', last}} end
-if ARGV[7] == '1' and last >= upto then
+if ARGV[7] ~= '0' and last >= upto then
   local id = string.format('%d-0', upto)
   local found = redis.call('XRANGE', KEYS[1], id, id)
   if found[1] and found[1][2][2] == payload then return {{'ok', last}} end

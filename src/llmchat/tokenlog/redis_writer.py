@@ -1,22 +1,27 @@
 """The appends of one process: all that wait go in one round trip, and again when it fails."""
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
 
 from llmchat.errors import LlmchatError, OffsetConflict, StorageUnavailable
+from llmchat.events import Event, is_terminal
+from llmchat.ids import WorkerId
 from llmchat.redis import RedisClient, unavailable
-from llmchat.tokenlog.mirror import Chunk, Mirror, Write
+from llmchat.tokenlog.mirror import REPAIRED, REPEATED, Chunk, Mirror, Write
 from llmchat.tokenlog.redis_scripts import APPEND, BEHIND, OK, keys_of
 
 _log = structlog.get_logger(__name__)
 
 _AGAIN_SECONDS = 0.1
 _MOST_WRITES = 256
-# Longer than what is promised to be repaired takes nobody to wait for.
-_REPAIR_SECONDS = 30.0
+# How long the first event of a log may take, for which a send waits, and any other.
+_BEGIN_SECONDS = 1.0
+_PATIENCE_SECONDS = 30.0
+_HURRY_SECONDS = 3.0
 
 
 class RedisWriter:
@@ -40,10 +45,25 @@ class RedisWriter:
         self._waiting: list[Write] = []
         self._wanted = asyncio.Event()
         self._closing = False
+        self._hurries = False
+        self._latest = math.inf
 
-    def add(self, write: Write) -> None:
-        self._waiting.append(write)
+    async def append(
+        self, mirror: Mirror, chunk: Chunk, writer: WorkerId, events: Sequence[Event]
+    ) -> None:
+        """Returns when it is stored. Raises OffsetConflict and StorageUnavailable."""
+        loop = asyncio.get_running_loop()
+        patience = _BEGIN_SECONDS if chunk.first == 1 else _PATIENCE_SECONDS
+        stored: asyncio.Future[None] = loop.create_future()
+        ends = is_terminal(events[-1])
+        give_up_at = loop.time() + patience
+        self._waiting.append(Write(mirror, chunk, writer, ends, give_up_at, events, stored=stored))
         self._wanted.set()
+        await stored
+
+    def hurry(self) -> None:
+        """We shut down: a Redis that is away gets a few seconds more, and not half a minute."""
+        self._hurries = True
 
     def close(self) -> None:
         """Let `run` return when nothing waits any more, which takes no patience any more."""
@@ -115,11 +135,15 @@ class RedisWriter:
 
     async def _try_again(self, batch: Sequence[Write], error: StorageUnavailable) -> None:
         now = asyncio.get_running_loop().time()
+        if self._hurries:
+            self._latest = min(self._latest, now + _HURRY_SECONDS)
         for write in batch:
-            write.again = True
+            write.again = max(write.again, REPEATED)
         self._waiting = [*batch, *self._waiting]
         for write in batch:
-            if (self._closing or now >= write.give_up_at) and write in self._waiting:
+            if (
+                self._closing or now >= min(write.give_up_at, self._latest)
+            ) and write in self._waiting:
                 self._waiting.remove(write)
                 self.refuse(write, error)
         self._wanted.set()
@@ -127,11 +151,11 @@ class RedisWriter:
 
     def _again(self, mirror: Mirror, chunk: Chunk) -> Write:
         assert mirror.writer is not None
-        give_up_at = asyncio.get_running_loop().time() + _REPAIR_SECONDS
-        return Write(mirror, chunk, mirror.writer, False, give_up_at, again=True)
+        give_up_at = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
+        return Write(mirror, chunk, mirror.writer, False, give_up_at, again=REPAIRED)
 
     def _call(self, write: Write) -> tuple[Sequence[str], Sequence[Any]]:
         name, chunk = write.mirror.name, write.chunk
-        flags = [int(write.ends), int(write.again), repr(self._now()), int(self._keep_seconds)]
+        flags = [int(write.ends), write.again, repr(self._now()), int(self._keep_seconds)]
         arguments = [name, chunk.first, chunk.last, write.writer, chunk.payload, *flags]
         return keys_of(name), arguments

@@ -19,12 +19,9 @@ Place = tuple[Hashable, int, int]
 class Replays:
     """The last batches, each of about BATCH_CHARS at most, and those being read right now."""
 
-    def __init__(self) -> None:
+    def __init__(self, tasks: TaskSet | None = None) -> None:
         self._batches: OrderedDict[Place, asyncio.Future[Sequence[Entry]]] = OrderedDict()
-        self._tasks = TaskSet()
-
-    async def aclose(self) -> None:
-        await self._tasks.cancel_all()
+        self._tasks = TaskSet() if tasks is None else tasks
 
     async def get(
         self, place: Place, read: Callable[[], Awaitable[Sequence[Entry]]]

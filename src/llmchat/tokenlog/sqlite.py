@@ -153,8 +153,7 @@ class SqliteTokenLog:
                 found.tail.wake()
 
     async def expire(self, *, ended_before: float) -> int:
-        names = await self._write(partial(self._file.expire, ended_before))
-        if names:
+        if names := await self._write(partial(self._file.expire, ended_before)):
             self._departed += 1
             self._ended.clear()
         return len(names)
@@ -184,7 +183,7 @@ class SqliteTokenLog:
         """The log if it is live; if it has ended, a view of it that never changes."""
         while (live := self._live.get(log) or self._ended.get(log)) is None:
             departed = self._departed
-            found = await self._read(partial(self._file.find, log))
+            found = await self._run(self._reading, partial(self._file.find, log))
             if found is None or found.last == 0:
                 raise LogGone(f"There is no log of {log}.")
             view = Live(found.id, log, self._new_tail(found.last, ended=found.ended))
@@ -197,7 +196,7 @@ class SqliteTokenLog:
 
     def _remember(self, ended: Live) -> Live:
         self._ended[ended.name] = ended
-        if len(self._ended) > _REMEMBERED_ENDED:
+        while len(self._ended) > _REMEMBERED_ENDED:
             self._ended.popitem(last=False)
         return ended
 
@@ -221,7 +220,9 @@ class SqliteTokenLog:
     async def _entries(
         self, live: Live, after: int, upto: int, most_chars: int | None
     ) -> list[Entry]:
-        rows = await self._read(partial(self._file.rows, live.id, after, upto, most_chars))
+        rows = await self._run(
+            self._reading, partial(self._file.rows, live.id, after, upto, most_chars)
+        )
         if not rows and after < upto:
             raise LogGone("This log was deleted.")
         return entries_of(rows, after, upto)
@@ -239,8 +240,8 @@ class SqliteTokenLog:
         batch, self._pending = self._pending, []
         if not batch:
             return 0
-        writes = [append.write for append in batch]
         try:
+            writes = [append.write for append in batch]
             await self._write(partial(self._file.commit, writes, self._now()))
         except StorageUnavailable as error:
             for append in batch:
@@ -289,9 +290,6 @@ class SqliteTokenLog:
 
     async def _write(self, work: Callable[[], T]) -> T:
         return await self._run(self._writing, work)
-
-    async def _read(self, work: Callable[[], T]) -> T:
-        return await self._run(self._reading, work)
 
     async def _run(self, executor: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         try:
