@@ -186,7 +186,7 @@ class Rows:
             return None
         row.worker = worker
         row.beats += 1
-        return row.generation
+        return replace(row.generation, stop_requested=row.stop_requested)
 
     def next_attempt(self, id: GenerationId, worker: WorkerId, began_at: int) -> Generation | None:
         row = self.generations[id]
