@@ -126,6 +126,8 @@ class Generation:
     first_token_at: datetime | None
     ended_at: datetime | None
     attempt_began_at: int = 1
+    stop_requested: bool = False
+    """Somebody asked its owner to stop it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from tests.reader import Reader
 from tests.service import LOOK_SECONDS, PATIENCE_SECONDS
 from tests.upstream import Upstream, answer_text, mock_model
 
-TOKENS = 500
+TOKENS = 300
 STORY = answer_text(tokens=TOKENS)
 READERS = 3
 LEASE_SECONDS = 1.5

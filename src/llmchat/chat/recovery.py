@@ -5,7 +5,7 @@ from typing import Literal
 
 import structlog
 
-from llmchat.chat.ending import Ending, interrupted, started, terminal_of
+from llmchat.chat.ending import Ending, interrupted, started, stopped, terminal_of
 from llmchat.chat.runner import Runner
 from llmchat.domain import Generation, Status
 from llmchat.errors import Invalid, LogGone, OffsetConflict
@@ -66,6 +66,8 @@ class Recovery:
         generation = await self._generations.take_over(seen, self._runner.worker)
         if generation is None:
             return False
+        if generation.stop_requested:
+            ending = stopped()  # Its owner died before it could.
         transcript = await self._claim(generation)
         if transcript.terminal is not None:
             await self._ending.note(generation, transcript)

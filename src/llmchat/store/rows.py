@@ -203,6 +203,7 @@ class GenerationRow(SQLModel, table=True):
             first_token_at=self.first_token_at,
             ended_at=self.ended_at,
             attempt_began_at=self.attempt_began_at,
+            stop_requested=self.stop_requested,
         )
 
 
