@@ -112,14 +112,20 @@ class TestNextAttempt:
         assert await stores.generations.next_attempt(seen.id, WORKER, began_at=9) is None
         assert await stores.generations.next_attempt(seen.id, OTHER_WORKER, began_at=9)
 
-    async def test_one_that_was_queued_is_taken_over_and_then_claimed(self, stores: Stores) -> None:
+    async def test_one_that_was_taken_over_has_no_turn_any_more(self, stores: Stores) -> None:
         turn = await stores.ask(await stores.conversation())
         taken = await stores.generations.take_over(await stores.seen(turn), WORKER)
         assert taken is not None
         assert taken.status is Status.QUEUED
-        claimed = await stores.generations.claim(turn.generation.id, WORKER)
-        assert claimed is not None
-        assert claimed.status is Status.STREAMING
+        for worker in (WORKER, OTHER_WORKER):
+            assert await stores.generations.claim(turn.generation.id, worker) is None
+
+    async def test_who_settled_a_queued_one_owns_it_until_it_is_closed(
+        self, stores: Stores
+    ) -> None:
+        turn = await stores.ask(await stores.conversation())
+        assert await stores.generations.settle(turn.generation.id, WORKER, ending())
+        assert (await stores.seen(turn)).worker == WORKER
 
     async def test_everybody_sees_it_but_a_replay(self, stores: Stores) -> None:
         conversation = await stores.conversation()

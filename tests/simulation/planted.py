@@ -1,14 +1,13 @@
 """Bugs that a simulation must find, each a small change of a part that is right."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 from llmchat.events import Entry, Event, since
 from llmchat.ids import GenerationId, WorkerId
 from llmchat.tokenlog.base import NOBODY
-from tests.simulation.connections import SimulatedTokenLog
-from tests.simulation.network import OUTSIDE
+from llmchat.tokenlog.redis_scripts import APPEND
+from tests.simulation.connections import SimulatedClient, SimulatedTokenLog
 from tests.simulation.redis import SimulatedRedis
 
 
@@ -40,17 +39,28 @@ class LooksBeforeItSubscribes(SimulatedTokenLog):
             yield entries
 
 
-class ChecksThenAppends(SimulatedRedis):
-    """Whether an append fits is looked at in one step, and it is stored in another."""
+class ChecksThenAppends(SimulatedTokenLog):
+    """Whether an append fits it asks in one step, and stores in another."""
 
-    def append(self, log: str, _: str, *arguments: Any) -> list[Any]:
-        first, upto, writer, payload, _, again = arguments[:6]
-        if refusal := self.check(log, first, upto, writer, payload, again):
+    def __init__(self, redis: SimulatedRedis, now: Callable[[], float]) -> None:
+        super().__init__(redis, now)
+        self._client = self._writer._client = _TwoSteps(redis)
+
+
+class _TwoSteps(SimulatedClient):
+    async def _send(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        if commands[0][1] != APPEND.digest:
+            return await super()._send(commands)
+        return [await self._append(*command[3:]) for command in commands]
+
+    async def _append(self, stream: str, *rest: Any) -> Any:
+        log, arguments = stream.removeprefix("llmchat:log:"), rest[4:]
+        first, upto, writer, payload, ends, again = arguments[:6]
+        ask, server = self._server.network.ask, self._server
+        refusal = await ask(lambda: server.check(log, first, upto, writer, payload, again))
+        if refusal:
             return refusal
-        loop = asyncio.get_running_loop()
-        later = self.network.latency()
-        loop.call_later(later, self.write, log, *arguments[:5], context=OUTSIDE)
-        return [b"ok", upto]
+        return await ask(lambda: server.write(log, first, upto, writer, payload, ends))
 
 
 class FencesNobody(SimulatedRedis):

@@ -13,7 +13,7 @@ from tests.simulation.process import MakeLog
 from tests.simulation.redis import SimulatedRedis
 from tests.simulation.simulate import broken_in
 
-_SEEDS_TO_FIND_IT = 500
+_SEEDS_TO_FIND_IT = 1000
 
 
 def test_all_promises_hold_in_all_worlds(seeds: range) -> None:
@@ -22,20 +22,21 @@ def test_all_promises_hold_in_all_worlds(seeds: range) -> None:
             pytest.fail(report, pytrace=False)
 
 
-@pytest.mark.parametrize("make_log", [ShowsBeforeItStores, LooksBeforeItSubscribes])
+@pytest.mark.parametrize(
+    "make_log", [ShowsBeforeItStores, LooksBeforeItSubscribes, ChecksThenAppends]
+)
 def test_a_bug_in_the_log_is_found(make_log: MakeLog) -> None:
-    assert finds(make_log=make_log)
+    assert finds(make_log=make_log) is not None
 
 
-@pytest.mark.parametrize("make_redis", [ChecksThenAppends, FencesNobody])
-def test_a_bug_in_what_redis_does_is_found(make_redis: type[SimulatedRedis]) -> None:
-    assert finds(make_redis=make_redis)
+def test_a_take_over_that_fences_nobody_is_found() -> None:
+    assert finds(make_redis=FencesNobody) is not None
 
 
 def test_a_seed_says_everything() -> None:
-    seed = finds(make_redis=ChecksThenAppends)
+    seed = finds(make_log=ShowsBeforeItStores)
     assert seed is not None
-    one, other = (broken_in(seed, make_redis=ChecksThenAppends) for _ in range(2))
+    one, other = (broken_in(seed, make_log=ShowsBeforeItStores) for _ in range(2))
     assert one == other
 
 

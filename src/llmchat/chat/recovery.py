@@ -144,20 +144,21 @@ class Recovery:
         begins_anew = self._on_crash == "restart" or not transcript.answer
         shown = bool(transcript.answer or transcript.reasoning or transcript.tool_calls)
         attempt = generation.attempt + 1
-        if begins_anew and shown:
+        resets = begins_anew and shown
+        at = transcript.last + 1
+        # Before anything is appended: another may have taken it over before the log was claimed.
+        again = await self._generations.next_attempt(
+            generation.id, self._runner.worker, began_at=at if resets else transcript.last
+        )
+        if again is None:
+            return
+        if resets:
             reset = Reset(attempt, "The server died or was stopped; this is another attempt.", "")
-            at = transcript.last + 1
             await self._log.append(generation.id, [reset], at=at, writer=self._runner.worker)
             transcript = Transcript(last=at)
-        again = await self._generations.next_attempt(
-            generation.id, self._runner.worker, began_at=transcript.last
-        )
-        if again is not None:
-            _log.info(
-                "An abandoned generation goes on", generation_id=generation.id, attempt=attempt
-            )
-            said = replace(transcript, attempt=attempt)
-            self._runner.resume(again, said)
+        _log.info("An abandoned generation goes on", generation_id=generation.id, attempt=attempt)
+        said = replace(transcript, attempt=attempt)
+        self._runner.resume(again, said)
 
 
 def _can_continue(provider: Provider, transcript: Transcript) -> bool:
