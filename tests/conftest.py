@@ -26,10 +26,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="let every service keep its data in Postgres and Redis",
     )
+    group.addoption(
+        "--rare", action="store_true", help="also what resembles other tests and takes long"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "embedded: about what only an embedded service has")
+    config.addinivalue_line("markers", "rare: runs with --rare")
     if config.getoption("distributed"):
         Service.engines = distributed.settings_of
 
@@ -38,6 +42,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("distributed"):
         for item in items:
             distributed.skip_embedded_only(item)
+    if not config.getoption("rare"):
+        rare = [item for item in items if item.get_closest_marker("rare")]
+        config.hook.pytest_deselected(items=rare)
+        items[:] = [item for item in items if item not in rare]
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -17,11 +17,11 @@ from tests.reader import Reader
 from tests.service import LOOK_SECONDS, PATIENCE_SECONDS
 from tests.upstream import Upstream, answer_text, mock_model
 
-TOKENS = 300
+TOKENS = 200
 STORY = answer_text(tokens=TOKENS)
 READERS = 3
 LEASE_SECONDS = 1.5
-MOST_SECONDS_ALIVE = 2.0
+MOST_SECONDS_ALIVE = 1.0
 MOST_DEATHS = 10
 ENDS = {
     "mark": {"interrupted", "complete"},

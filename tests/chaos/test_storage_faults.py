@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 from uuid import uuid4
 
 import httpx2
@@ -20,7 +21,7 @@ from tests.upstream import Upstream, answer_text, mock_model
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-TOKENS = 1000
+TOKENS = 700
 STORY = answer_text(tokens=TOKENS)
 MODEL = f"openai/{mock_model(tokens=TOKENS, rate=200)}"
 ENDLESS = f"openai/{mock_model(tokens=1_000_000, rate=400)}"
@@ -28,15 +29,23 @@ ENDLESS_PREFIX = answer_text(tokens=100_000)
 TOKENS_OF_A_CHECKPOINT = 1024
 KEPT_OFFSETS = 100
 SHORT_LEASE_SECONDS = 1.5
-OUTAGE_SECONDS = 3.0
+OUTAGE_SECONDS = 2.0
 MOST_SECONDS_OF_REFUSAL = 5
 """2 are promised."""
 MOST_SECONDS_OF_RETURN = 15
 """5 are promised."""
 
 ALL = OF_REDIS | OF_POSTGRES
-GONE = {name: ALL[name] for name in ("redis killed", "redis blackholed", "postgres crashed")}
+USUAL = {"redis killed", "redis blackholed", "redis cut", "postgres crashed", "postgres blackholed"}
+"""The others are like one of these; they run with --rare."""
 AWAY = {name: ALL[name] for name in ALL if not name.endswith((" cut", " slow"))}
+
+
+def usual_and_rare(outages: dict[str, Outage]) -> list[Any]:
+    return [
+        pytest.param(outage, id=name, marks=() if name in USUAL else pytest.mark.rare)
+        for name, outage in outages.items()
+    ]
 
 
 @pytest.fixture
@@ -94,7 +103,7 @@ async def still_works(clients: list[Client]) -> None:
         assert (await client.read(sent.generation_id)).text == "You said: still there?"
 
 
-@pytest.mark.parametrize("outage", ALL.values(), ids=ALL)
+@pytest.mark.parametrize("outage", usual_and_rare(ALL))
 async def test_an_answer_is_complete_and_exact_over_an_outage(
     cluster: Cluster, upstream: Upstream, outage: Outage
 ) -> None:
@@ -116,7 +125,7 @@ async def test_an_answer_is_complete_and_exact_over_an_outage(
         await still_works([a, b])
 
 
-@pytest.mark.parametrize("outage", GONE.values(), ids=GONE)
+@pytest.mark.parametrize("outage", usual_and_rare(AWAY))
 async def test_an_owner_that_dies_in_an_outage_leaves_all_that_was_shown(
     mortals: Cluster, upstream: Upstream, outage: Outage
 ) -> None:
@@ -222,7 +231,7 @@ async def came_back(reader: Reader) -> str | int:
         return refused.response.status_code
 
 
-@pytest.mark.parametrize("outage", AWAY.values(), ids=AWAY)
+@pytest.mark.parametrize("outage", usual_and_rare(AWAY))
 async def test_sends_are_refused_in_an_outage_and_taken_soon_after_it(
     cluster: Cluster, outage: Outage
 ) -> None:

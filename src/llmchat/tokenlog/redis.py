@@ -176,7 +176,8 @@ class RedisTokenLog:
         mirror = self._mirrors.get(log)
         was = 0 if mirror is None else mirror.tail.last
         found = await self._client.run(WATCH, keys_of(log), self._process)
-        mirror = self._mirrors.get(log)
+        if (mirror := self._mirrors.get(log)) is not None and found is not None:
+            await mirror.tail.reached(int(found[0]))
         if found is None:
             if mirror is None or not mirror.chunks:
                 raise _gone(log)
@@ -187,7 +188,6 @@ class RedisTokenLog:
             if not mirror.tail.ended:
                 self._mirrors.keep(mirror)
         else:
-            await mirror.tail.reached(int(found[0]))
             self._advance(mirror, found, was)
         return mirror
 
