@@ -155,9 +155,19 @@ MODELS_HEALTH: Example = {
         }
     ],
 }
-HEALTH: Example = {"status": "ok", "version": "0.1.0", "durability": "process", "reasons": []}
-READY: Example = {"status": "ready", "reasons": []}
-NOT_READY: Example = {"status": "not ready", "reasons": ["The server is shutting down."]}
+HEALTH: Example = {
+    "status": "ok",
+    "version": "0.1.0",
+    "durability": "process",
+    "reasons": [],
+    "warnings": [],
+}
+READY: Example = {"status": "ready", "reasons": [], "warnings": []}
+NOT_READY: Example = {
+    "status": "not ready",
+    "reasons": ["The server is shutting down."],
+    "warnings": [],
+}
 
 BY_SCHEMA: Mapping[str, Example] = {
     "Accepted": ACCEPTED,
