@@ -25,10 +25,15 @@ help:  ## Show this list
 run: $(VENV)/.run  ## Set everything up and serve on http://127.0.0.1:8000 (ARGS="--port 9000")
 	@exec $(BIN)/llmchat serve $(ARGS)
 
+# Two files at a time, but for those that load the machine by themselves, or have one loop for one browser.
+CROWD       = tests/chaos/test_thousand_readers.py
+TOGETHER    = $(BIN)/pytest -n 2 --dist loadfile --ignore $(CROWD) --ignore tests/browser
+ALONE       = $(BIN)/pytest $(CROWD) tests/browser
+DISTRIBUTED = $(BIN)/pytest -n 2 --dist loadfile --distributed tests/e2e
+
 test: $(VENV)/.dev  ## Set everything up and run every test (ARGS="-k resume")
 	@$(BIN)/python -m tests.system
-	$(BIN)/pytest $(ARGS)
-	$(if $(ARGS),,$(BIN)/pytest --distributed tests/e2e)
+	$(if $(ARGS),$(BIN)/pytest $(ARGS),$(TOGETHER) && $(ALONE) && $(DISTRIBUTED))
 
 check: $(VENV)/.dev  ## Lock file, format, lint, types, import rules
 	$(UV) lock --check --offline --quiet

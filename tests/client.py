@@ -47,7 +47,12 @@ class Client:
         return str(made["id"])
 
     async def send(
-        self, conversation_id: str, content: str = "hello", *, key: str | None = None, **fields: Any
+        self,
+        conversation_id: str,
+        content: str | list[Json] = "hello",
+        *,
+        key: str | None = None,
+        **fields: Any,
     ) -> Sent:
         """Ask something; `fields` are model, params, on_busy, parent_id."""
         response = await self.try_send(conversation_id, content, key=key, **fields)
@@ -55,7 +60,12 @@ class Client:
         return Sent(**response.json())
 
     async def try_send(
-        self, conversation_id: str, content: str = "hello", *, key: str | None = None, **fields: Any
+        self,
+        conversation_id: str,
+        content: str | list[Json] = "hello",
+        *,
+        key: str | None = None,
+        **fields: Any,
     ) -> httpx2.Response:
         """The same, whatever the answer."""
         return await self.http.post(

@@ -13,7 +13,7 @@ from tests.service import Service
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("llmchat")
     group.addoption(
-        "--chaos-rounds", type=int, default=20, help="how often a chaos test does its worst"
+        "--chaos-rounds", type=int, default=10, help="how often a chaos test does its worst"
     )
     group.addoption(
         "--chaos-seed",
@@ -25,6 +25,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--distributed",
         action="store_true",
         help="let every service keep its data in Postgres and Redis",
+    )
+    group.addoption(
+        "--schemathesis-examples",
+        type=int,
+        default=3,
+        help="how many requests are made up for each operation",
     )
     group.addoption(
         "--rare", action="store_true", help="also what resembles other tests and takes long"

@@ -29,10 +29,10 @@ _MUTE_WEIGHT = -30.0
 Tensor = NDArray[np.float32]
 
 
-def write_model(path: Path) -> None:
+def write_model(path: Path, *, context_tokens: int = MODEL_CONTEXT_TOKENS) -> None:
     """A model that says words of several bytes, without sense and without end."""
     writer = gguf.GGUFWriter(path, "llama")
-    _write_shape(writer)
+    _write_shape(writer, context_tokens)
     _write_vocabulary(writer)
     for name, tensor in _tensors(np.random.default_rng(_SEED)).items():
         writer.add_tensor(name, tensor)
@@ -42,8 +42,8 @@ def write_model(path: Path) -> None:
     writer.close()
 
 
-def _write_shape(writer: gguf.GGUFWriter) -> None:
-    writer.add_context_length(MODEL_CONTEXT_TOKENS)
+def _write_shape(writer: gguf.GGUFWriter, context_tokens: int) -> None:
+    writer.add_context_length(context_tokens)
     writer.add_embedding_length(_WIDTH)
     writer.add_block_count(_LAYERS)
     writer.add_feed_forward_length(_FEED_FORWARD)

@@ -43,6 +43,12 @@ class RawReply:
         return [event for event in map(parsed, sse_data(self.body)) if event is not None]
 
     @property
+    def lines(self) -> list[dict[str, Any]]:
+        """Every line that is an object of JSON."""
+        lines = self.body.decode().split("\n")
+        return [line for line in map(parsed, lines) if line is not None]
+
+    @property
     def choices(self) -> list[dict[str, Any]]:
         return [choice for event in self.events for choice in event.get("choices") or []]
 
@@ -138,6 +144,12 @@ class RawClient:
 async def ask(base_url: str, model: str, **body: Any) -> RawReply:
     async with await RawClient.connect(base_url) as client:
         client.ask(model, **body)
+        return await client.reply()
+
+
+async def post(base_url: str, path: str, body: object, *headers: str) -> RawReply:
+    async with await RawClient.connect(base_url) as client:
+        client.send(f"POST {path} HTTP/1.1", json.dumps(body).encode(), *headers)
         return await client.reply()
 
 

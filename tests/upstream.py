@@ -10,11 +10,13 @@ from llmchat.mock.answer import Token, compose
 from llmchat.mock.ledger import Ledger, RequestRecord
 from llmchat.mock.options import Options
 from llmchat.mock.server import MockServer
+from llmchat.mock.websocket import MESSAGE
 from tests.raw_http import PATIENCE_SECONDS
 
 OptionValue = str | int | float
 ENDLESS = frozenset({"no-headers", "silence-before", "silence", "pings", "keepalive-chunks"})
 """Kinds of failure that only their clients end."""
+ASKED_AT = ("/chat/completions", "/api/chat", "/messages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +28,31 @@ class Upstream:
         return self.server.base_url
 
     @property
+    def root_url(self) -> str:
+        return self.server.root_url
+
+    @property
+    def websocket_url(self) -> str:
+        return self.server.websocket_url
+
+    @property
     def ledger(self) -> Ledger:
         return self.server.ledger
 
     @property
     def completions(self) -> Sequence[RequestRecord]:
-        """The requests for a chat completion, oldest first: retries are visible here."""
-        return [record for record in self.ledger.records if record.path.endswith("/completions")]
+        """The requests for an answer in any dialect, oldest first: retries are visible here. Those
+        over a WebSocket are its messages, and not its handshakes."""
+        return [
+            record
+            for record in self.ledger.records
+            if record.path.endswith(ASKED_AT) or record.method == MESSAGE
+        ]
+
+    @property
+    def handshakes(self) -> Sequence[RequestRecord]:
+        """The requests to become a WebSocket, oldest first."""
+        return [record for record in self.ledger.records if "upgrade" in record.headers]
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -1,45 +1,55 @@
 """The composition root: the only module that names implementations."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from importlib.metadata import version
 
 import structlog
 from fastapi import FastAPI
 
+from llmchat import entrance
+from llmchat.access.audit import Audit
+from llmchat.access.keys import Keys
+from llmchat.access.rates import Rates
+from llmchat.access.tokens import IssuerTokens
+from llmchat.catalogue import providers_of, token_counter
+from llmchat.chat.budget import Budget
 from llmchat.chat.context import Prompts
 from llmchat.chat.feed import Feed
 from llmchat.chat.flow import Clocks
 from llmchat.chat.history import HistoryService
 from llmchat.chat.news import News
+from llmchat.chat.quota import Quota
 from llmchat.chat.recovery import Recovery
 from llmchat.chat.retention import Retention
 from llmchat.chat.runner import Runner
 from llmchat.chat.service import ChatService
+from llmchat.chat.sharing import SharingService
 from llmchat.chat.stopping import Stopping
 from llmchat.chat.sweep import Sweep
+from llmchat.chat.titles import Titles
 from llmchat.chat.watching import ConversationWatch
 from llmchat.clock import Clock
-from llmchat.config.provider import ProviderSettings
 from llmchat.domain import Params
 from llmchat.engines import Engines, open_engines
 from llmchat.errors import StorageUnavailable
 from llmchat.ids import WorkerId, new_id
-from llmchat.providers.base import Provider
-from llmchat.providers.continuing import Continuing
-from llmchat.providers.demo import DemoProvider
-from llmchat.providers.factory import ProviderFactory, Source
-from llmchat.providers.openai import OpenAIProvider
-from llmchat.providers.retrying import Retrying
+from llmchat.providers.base import Tokens
+from llmchat.providers.factory import ProviderFactory
 from llmchat.settings import Settings
 from llmchat.signals.base import Abandoned, Happened, Signal, StopWanted
+from llmchat.store.audit import SqlAuditStore
 from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.generations import SqlGenerationStore
+from llmchat.store.keys import SqlKeyStore
+from llmchat.store.members import SqlMemberStore
 from llmchat.tokenlog.memory import MemoryTokenLog
 from llmchat.web import api
 from llmchat.web.deps import Services
+from llmchat.web.places import Places
 
 _log = structlog.get_logger(__name__)
 
@@ -55,11 +65,19 @@ class Parts:
     models: ProviderFactory
     conversations: SqlConversationStore
     generations: SqlGenerationStore
+    budget: Budget
     feed: Feed
     news: News
     runner: Runner
     recovery: Recovery
     sweep: Sweep
+    keys: Keys
+    issuer_tokens: IssuerTokens | None
+    audit: Audit
+    rates: Rates
+    now: Callable[[], datetime]
+    first_key: str | None
+    """The secret that this start made, to be shown once."""
 
     async def drain(self) -> None:
         """Before the server stops to listen: take nothing new, send the readers away, see what
@@ -98,50 +116,91 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.services = _services(app.state.parts)
             yield
 
-    return api.build(lifespan, version=VERSION, max_body_bytes=settings.max_body_bytes)
+    return api.build(
+        lifespan,
+        version=VERSION,
+        max_body_bytes=settings.max_body_bytes,
+        allowed_hosts=entrance.allowed_hosts(settings),
+        cors_origins=settings.cors_origins or (),
+    )
 
 
 async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
     """Opens everything; the stack closes it the other way round."""
     clock = Clock()
     engines = await open_engines(settings, clock, stack)
-    models = await stack.enter_async_context(aclosing(providers_of(settings)))
+    tokens = token_counter()
+    models = await stack.enter_async_context(aclosing(providers_of(settings, tokens)))
     conversations = SqlConversationStore(engines.database, clock.now)
     generations = SqlGenerationStore(engines.database, clock.now)
-    prompts = Prompts(conversations, models, budget_tokens=settings.max_history_tokens)
+    budget = Budget(tokens, models, most_tokens=settings.max_history_tokens)
     feed = Feed()
     news = await stack.enter_async_context(News(conversations, feed, engines.signals))
-    runner = await stack.enter_async_context(
-        Runner(
-            worker=WorkerId(new_id("worker")),
-            log=engines.log,
-            scratch=MemoryTokenLog(clock.seconds),
-            generations=generations,
-            prepare=prompts.prepare,
-            clocks=_clocks(settings),
-            lease_seconds=settings.lease_seconds,
-            now=clock.now,
-            signals=engines.signals,
-            hands_over=settings.on_crash != "mark",
-            checkpoints=engines.shared,
-        )
+    titles = await stack.enter_async_context(
+        Titles(conversations, models, news, by=settings.titles)
     )
-    recovery, sweep = _recovery(settings, engines, runner, generations, models)
+    prompts = Prompts(conversations, models, budget)
+    running = _runner(settings, engines, clock, generations, prompts, tokens, titles)
+    runner = await stack.enter_async_context(running)
+    recovery, sweep = _recovery(settings, engines, runner, generations, models, tokens)
     engines.signals.listen(partial(_heard, runner, sweep, news), feed.lose)
     if not engines.shared:
         # Before the first request: whoever comes back after a crash finds its generation ended.
         await sweep.recover_all()
     await stack.enter_async_context(sweep)
-    retention = settings.log_retention_seconds
-    await stack.enter_async_context(
-        Retention(engines.log, retention_seconds=retention, now=clock.seconds)
-    )
+    seconds = settings.log_retention_seconds
+    retention = Retention(engines.log, retention_seconds=seconds, now=clock.seconds)
+    await stack.enter_async_context(retention)
+    keys = await stack.enter_async_context(aclosing(Keys(SqlKeyStore(engines.database), clock.now)))
+    audit = Audit(SqlAuditStore(engines.database), clock.now)
     parts = Parts(
-        settings, engines, models, conversations, generations, feed, news, runner, recovery, sweep
+        settings=settings,
+        engines=engines,
+        models=models,
+        conversations=conversations,
+        generations=generations,
+        budget=budget,
+        feed=feed,
+        news=news,
+        runner=runner,
+        recovery=recovery,
+        sweep=sweep,
+        keys=keys,
+        issuer_tokens=await stack.enter_async_context(entrance.issuer_tokens(settings)),
+        now=clock.now,
+        audit=audit,
+        rates=await stack.enter_async_context(aclosing(entrance.rates(settings))),
+        first_key=await entrance.first_key(settings, keys, audit),
     )
     for warning in await parts.warnings():
         _log.warning("A promise does not hold", why=warning)
     return parts
+
+
+def _runner(
+    settings: Settings,
+    engines: Engines,
+    clock: Clock,
+    generations: SqlGenerationStore,
+    prompts: Prompts,
+    tokens: Tokens,
+    titles: Titles,
+) -> Runner:
+    return Runner(
+        worker=WorkerId(new_id("worker")),
+        log=engines.log,
+        scratch=MemoryTokenLog(clock.seconds),
+        generations=generations,
+        prepare=prompts.prepare,
+        tokens=tokens,
+        clocks=_clocks(settings),
+        lease_seconds=settings.lease_seconds,
+        now=clock.now,
+        signals=engines.signals,
+        hands_over=settings.on_crash != "mark",
+        checkpoints=engines.shared,
+        on_end=titles.on_end,
+    )
 
 
 def _recovery(
@@ -150,12 +209,14 @@ def _recovery(
     runner: Runner,
     generations: SqlGenerationStore,
     models: ProviderFactory,
+    tokens: Tokens,
 ) -> tuple[Recovery, Sweep]:
     recovery = Recovery(
         runner=runner,
         log=engines.log,
         generations=generations,
         models=models,
+        tokens=tokens,
         on_crash=settings.on_crash,
         log_may_vanish=engines.shared,
     )
@@ -182,6 +243,10 @@ def _services(parts: Parts) -> Services:
     settings, log = parts.settings, parts.engines.log
     stopping = Stopping(parts.runner, parts.recovery, parts.generations)
     return Services(
+        door=entrance.door(settings, parts.keys, parts.issuer_tokens, parts.rates),
+        keys=parts.keys,
+        audit=parts.audit,
+        places=Places(per_caller=settings.max_streams_per_caller, in_all=settings.max_streams),
         chat=ChatService(
             conversations=parts.conversations,
             generations=parts.generations,
@@ -190,6 +255,8 @@ def _services(parts: Parts) -> Services:
             runner=parts.runner,
             stopping=stopping,
             news=parts.news,
+            quota=Quota(parts.generations, settings.max_live_generations),
+            budget=parts.budget,
             defaults=_defaults(settings),
         ),
         history=HistoryService(
@@ -197,6 +264,11 @@ def _services(parts: Parts) -> Services:
             log=log,
             stopping=stopping,
             news=parts.news,
+        ),
+        sharing=SharingService(
+            members=SqlMemberStore(parts.engines.database, parts.now),
+            conversations=parts.conversations,
+            now=parts.now,
         ),
         watch=ConversationWatch(parts.conversations, log, parts.feed),
         models=parts.models,
@@ -207,35 +279,6 @@ def _services(parts: Parts) -> Services:
         durability="process" if parts.engines.shared else settings.durability,
         version=VERSION,
     )
-
-
-def providers_of(settings: Settings) -> ProviderFactory:
-    """The providers that the settings name, each wrapped as configured."""
-    sources = [
-        Source(
-            name,
-            _provider(name, found, settings.max_attempts),
-            found.base_url or "built in",
-            found.source,
-            found.optional,
-        )
-        for name, found in settings.resolved_providers().items()
-    ]
-    return ProviderFactory(sources, default_model=settings.default_model)
-
-
-def _provider(name: str, found: ProviderSettings, attempts: int) -> Provider:
-    if found.kind == "demo":
-        return DemoProvider()
-    provider = OpenAIProvider(
-        name,
-        base_url=found.base_url or "",
-        api_key=None if found.api_key is None else found.api_key.get_secret_value(),
-        headers=found.headers,
-        models=found.models,
-        prefills=found.prefill,
-    )
-    return Continuing(Retrying(provider, attempts=attempts))
 
 
 def _clocks(settings: Settings) -> Clocks:

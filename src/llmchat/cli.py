@@ -6,17 +6,18 @@ import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 import uvloop
 
 from llmchat.errors import LlmchatError
+from llmchat.keyring import keys
 from llmchat.mock.manual import manual
 from llmchat.mock.options import Options
-from llmchat.settings import Settings, SettingsError, load_settings
+from llmchat.settings import Settings
 from llmchat.supervisor import Launch, Lifeline, Supervisor, listen
+from llmchat.terminal import Config, DataDir, give_up, settings_of
 
 app = typer.Typer(
     help="Chat answers that survive: every generation is a durable log.",
@@ -27,13 +28,7 @@ app = typer.Typer(
 )
 database = typer.Typer(help="The schema of the database.", no_args_is_help=True)
 app.add_typer(database, name="db")
-
-Config = Annotated[
-    Path | None, typer.Option(help="A TOML file with settings (default: llmchat.toml, if any).")
-]
-DataDir = Annotated[
-    Path | None, typer.Option(help="Where the embedded database is (default: ./data).")
-]
+app.add_typer(keys, name="keys")
 
 
 @app.command()
@@ -47,18 +42,26 @@ def serve(
     config: Config = None,
 ) -> None:
     """Run the service: the page, the API, and its console at /docs."""
-    settings = _settings(config, host=host, port=port, workers=workers, data_dir=data_dir)
-    if not settings.allow_open and not _is_loopback(settings.host):
-        _fail(
-            f"this version does not know its callers, so it will not listen on {settings.host}, "
-            "where strangers can reach it. Leave --host away; or, where something else keeps them "
-            "out (a container's published port, a proxy that authenticates), set "
+    settings = settings_of(config, host=host, port=port, workers=workers, data_dir=data_dir)
+    if settings.auth == "open" and not settings.allow_open and not _is_loopback(settings.host):
+        give_up(
+            f"an open service will not listen on {settings.host}, where strangers can reach it. "
+            "Set LLMCHAT_AUTH=keys; or leave --host away; or, where something else keeps them out "
+            "(a container's published port, a proxy that authenticates), set "
             "LLMCHAT_ALLOW_OPEN=true."
         )
     if settings.half_shared:
-        _fail(settings.half_shared)
-    if settings.requests_per_minute is not None:
-        typer.echo("LLM_RATE_LIMIT is set, but this version does not limit requests yet.", err=True)
+        give_up(settings.half_shared)
+    if settings.open_to_all_pages:
+        give_up(
+            "LLMCHAT_CORS_ORIGINS=* would let any page that you visit read an open service. Name "
+            "the origins, or set LLMCHAT_AUTH=keys."
+        )
+    if settings.lacks_a_secret:
+        give_up(
+            "several processes sign sessions for each other: set LLMCHAT_SECRET_KEY to the same "
+            "random text for all of them (`openssl rand -base64 48`)."
+        )
     if settings.workers > 1:
         flags = {"--data-dir": data_dir, "--config": config}
         given = [f"{name}={path}" for name, path in flags.items() if path is not None]
@@ -78,18 +81,28 @@ def worker(
     """One of the processes of `serve --workers`, which starts it."""
     held = Lifeline(lifeline)
     held.hold()
-    settings = _settings(config, data_dir=data_dir)
+    settings = settings_of(config, data_dir=data_dir)
     listeners = [socket.socket(fileno=descriptor) for descriptor in listener]
     _serve(settings, worker=Worker(number, listeners, held.ready, greets=first))
 
 
 @app.command()
-def check(data_dir: DataDir = None, config: Config = None) -> None:
+def check(
+    requests: Annotated[
+        bool,
+        typer.Option(
+            "--requests/--no-requests",
+            help="Ask each provider for a few tokens as well, which may cost something.",
+        ),
+    ] = True,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
     """Look for what is wrong, and say what to do about it."""
-    settings = _settings(config, data_dir=data_dir)
+    settings = settings_of(config, data_dir=data_dir)
     from llmchat.doctor import examine
 
-    findings = asyncio.run(examine(settings))
+    findings = asyncio.run(examine(settings, requests=requests))
     for finding in findings:
         typer.echo(f"{finding.mark} {finding.text}")
     if any(finding.is_fault for finding in findings):
@@ -113,19 +126,19 @@ def mock_llm(
     try:
         _run(lambda: serve_mock(host, port, options, on_ready=typer.echo))
     except BadOptionError as error:
-        _fail(str(error))
+        give_up(str(error))
 
 
 @database.command("upgrade")
 def upgrade(revision: str = "head", data_dir: DataDir = None, config: Config = None) -> None:
     """Bring the schema up to date (`serve` does this by itself)."""
-    _migrate("upgrade", revision, _settings(config, data_dir=data_dir))
+    _migrate("upgrade", revision, settings_of(config, data_dir=data_dir))
 
 
 @database.command("downgrade")
 def downgrade(revision: str = "-1", data_dir: DataDir = None, config: Config = None) -> None:
     """Take the last change of the schema back."""
-    _migrate("downgrade", revision, _settings(config, data_dir=data_dir))
+    _migrate("downgrade", revision, settings_of(config, data_dir=data_dir))
 
 
 @database.command("check")
@@ -134,17 +147,17 @@ def check_database(data_dir: DataDir = None, config: Config = None) -> None:
     from llmchat.engines import database_path, schema_url
     from llmchat.store import migrations
 
-    settings = _settings(config, data_dir=data_dir)
+    settings = settings_of(config, data_dir=data_dir)
     path = database_path(settings)
     if path is not None and not path.exists():
-        _fail(f"There is no database at {path}. `llmchat db upgrade` makes it.")
+        give_up(f"There is no database at {path}. `llmchat db upgrade` makes it.")
     try:
         current, wanted = migrations.revisions(schema_url(settings))
     except LlmchatError as error:
-        _fail(error.detail)
+        give_up(error.detail)
     typer.echo(f"{path or 'Postgres'}: has {current or 'nothing'}, wants {wanted}")
     if current != wanted:
-        _fail("The schema is not up to date: run `llmchat db upgrade`.")
+        give_up("The schema is not up to date: run `llmchat db upgrade`.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,16 +183,24 @@ def _serve(settings: Settings, worker: Worker | None = None) -> None:
 
     def on_ready(url: str) -> None:
         if worker is None or worker.greets:
+            parts = application.state.parts
             greet(
                 url,
                 None if settings.is_shared else settings.data_dir,
-                application.state.parts.models,
+                parts.models,
+                locked=settings.auth == "keys",
+                first_key=parts.first_key,
             )
         if worker is not None:
             worker.ready()
 
     async def run() -> None:
-        server = Server(application, host=settings.host, port=settings.port)
+        server = Server(
+            application,
+            host=settings.host,
+            port=settings.port,
+            body_seconds=settings.body_seconds,
+        )
         await server.serve_app(on_ready, listeners=None if worker is None else worker.listeners)
 
     _run(run)
@@ -202,7 +223,7 @@ def _supervise(settings: Settings, flags: Sequence[str]) -> int:
     try:
         listeners = listen(settings.host, settings.port)
     except OSError as error:
-        _fail(f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}.")
+        give_up(f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}.")
     return asyncio.run(supervise(listeners))
 
 
@@ -221,29 +242,15 @@ def _migrate(direction: str, revision: str, settings: Settings) -> None:
                 move(url, revision)
         current, _ = migrations.revisions(url)
     except LlmchatError as error:
-        _fail(error.detail)
+        give_up(error.detail)
     typer.echo(f"{path or 'Postgres'} is at {current or 'nothing'}")
-
-
-def _settings(
-    config: Path | None,
-    *,
-    data_dir: Path | None,
-    host: str | None = None,
-    port: int | None = None,
-    workers: int | None = None,
-) -> Settings:
-    try:
-        return load_settings(config, data_dir=data_dir, host=host, port=port, workers=workers)
-    except SettingsError as error:
-        _fail(str(error))
 
 
 def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     try:
         uvloop.run(work())
     except LlmchatError as error:
-        _fail(error.detail)
+        give_up(error.detail)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
@@ -253,11 +260,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _fail(text: str) -> NoReturn:
-    print(f"llmchat: {text}", file=sys.stderr)  # noqa: T201
-    raise typer.Exit(1)
 
 
 def main() -> None:

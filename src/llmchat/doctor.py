@@ -1,7 +1,9 @@
 """`llmchat check`: looks at everything that llmchat needs, and says what to do about the rest."""
 
 import asyncio
+import re
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -10,12 +12,36 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from llmchat import datadir
-from llmchat.app import providers_of
+from llmchat.catalogue import providers_of, token_counter
+from llmchat.domain import Model, Params, Prompt, PromptMessage, Role
 from llmchat.engines import database_path, schema_url
-from llmchat.errors import DataDirLocked, StorageUnavailable
+from llmchat.errors import (
+    DataDirLocked,
+    Invalid,
+    KindUnusable,
+    LlmchatError,
+    StorageUnavailable,
+    UpstreamRejected,
+    UpstreamTimeout,
+    UpstreamTruncated,
+)
+from llmchat.providers.base import Health
+from llmchat.providers.factory import ProviderFactory, Source
 from llmchat.redis import RedisClient, broken_promises
 from llmchat.settings import Settings
 from llmchat.store import migrations
+
+_ANSWER_SECONDS = 30.0
+# Some servers want no fewer, and some models think with the first ones.
+_MOST_TOKENS = 16
+_MODELS_ASKED = 3
+_ANY_MODEL = "demo/echo"
+# Nobody names these in a list, but they are in it: OpenAI's has them all.
+_NO_CHAT = re.compile(
+    "embed|whisper|tts|audio|realtime|transcri|speech|dall-e|image|sora|video|moderation|rerank"
+    "|guard|instruct-0914|davinci|babbage|bge|clip|ocr|aqa|imagen|veo|codex|deep-research",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +54,15 @@ class Finding:
         return "✗" if self.is_fault else "✓"
 
 
-async def examine(settings: Settings) -> Sequence[Finding]:
-    """All findings, the good ones too."""
+async def examine(settings: Settings, *, requests: bool = True) -> Sequence[Finding]:
+    """All findings, the good ones too. With `requests`, every provider that is there is asked for a
+    few tokens, which may cost something."""
     place = await _redis(settings.redis_url) if settings.redis_url else _data_dir(settings.data_dir)
     return [
         Finding("The settings can be used."),
         place,
         await asyncio.to_thread(_schema, settings),
-        *await _providers(settings),
+        *await _providers(settings, requests=requests),
     ]
 
 
@@ -76,22 +103,100 @@ def _schema(settings: Settings) -> Finding:
     return Finding(f"{name} has the newest schema, {current}.")
 
 
-async def _providers(settings: Settings) -> list[Finding]:
-    factory = providers_of(settings)
+async def _providers(settings: Settings, *, requests: bool) -> list[Finding]:
     try:
-        found = {health.provider: health for health in await factory.health()}
-    finally:
-        await factory.aclose()
-    findings = []
-    for source in factory.sources:
-        health = found.get(source.name)
-        if health is None:
-            findings.append(Finding(f"{source.name}: not there ({source.found}), not needed."))
-        elif health.status == "down":
-            text = f"{source.name} ({source.found}): {health.detail}"
-            findings.append(Finding(text, is_fault=True))
-        else:
-            text = f"{source.name} ({source.url}) answers in {health.latency_ms} ms"
-            note = f"; {health.detail}" if health.detail else f", for example with {health.model}."
-            findings.append(Finding(text + note))
+        opened = providers_of(settings, token_counter())
+    except KindUnusable as error:
+        return [Finding(error.detail, is_fault=True)]
+    async with aclosing(opened) as factory:
+        health = await factory.health()
+        findings = [it for source in factory.sources for it in _presence(source, health)]
+        findings += _default_model(factory, settings.default_model)
+        up = list(dict.fromkeys(it.provider for it in health if it.status != "down"))
+        if requests:
+            findings += await _answers(factory, up, settings)
     return findings
+
+
+def _presence(source: Source, health: Sequence[Health]) -> Sequence[Finding]:
+    """Of each of its servers; those that were only looked for are in no list when they are away."""
+    its = [it for it in health if it.provider == source.name]
+    if not its:
+        return [Finding(f"{source.name}: not there ({source.found}), not needed.")]
+    return [_state(source, it) for it in its]
+
+
+def _state(source: Source, health: Health) -> Finding:
+    if health.status == "down":
+        return Finding(f"{source.name} ({source.found}): {health.detail}", is_fault=True)
+    text = f"{source.name} ({health.url}) answers in {health.latency_ms} ms"
+    note = f"; {health.detail}" if health.detail else f", for example with {health.model}."
+    return Finding(text + note)
+
+
+def _default_model(factory: ProviderFactory, name: str | None) -> list[Finding]:
+    try:
+        factory.resolve(name or _ANY_MODEL)
+    except Invalid as error:
+        return [Finding(f"The default model cannot be used. {error.detail}", is_fault=True)]
+    return []
+
+
+async def _answers(
+    factory: ProviderFactory, up: Sequence[str], settings: Settings
+) -> Sequence[Finding]:
+    """What each provider says to one real request."""
+    listed = await factory.available()
+    named = {name for name, it in settings.providers.items() if it.models}
+    asked = [
+        _answer(factory, models, is_named=provider in named or settings.default_model in models)
+        for provider in up
+        if (models := _candidates(provider, listed, settings.default_model))
+    ]
+    return await asyncio.gather(*asked)
+
+
+def _candidates(provider: str, listed: Sequence[Model], default_model: str | None) -> Sequence[str]:
+    """The models to ask: the one that is meant, or a few that look as if they chat."""
+    if default_model is not None and default_model.partition("/")[0] == provider:
+        return [default_model]
+    ids = [model.id for model in listed if model.provider == provider]
+    return [id for id in ids if not _NO_CHAT.search(id)][:_MODELS_ASKED] or ids[:1]
+
+
+async def _answer(factory: ProviderFactory, models: Sequence[str], *, is_named: bool) -> Finding:
+    """Of the first that does not refuse. Where nobody named one, a refusal shows nothing else than
+    that it was the wrong model."""
+    refusal = ""
+    for model in models:
+        begun = time.perf_counter()
+        try:
+            await _begin(factory, model)
+        except LlmchatError as error:
+            refusal = error.detail
+            if is_named or not isinstance(error, UpstreamRejected):
+                return Finding(f"{model} does not answer: {refusal}", is_fault=True)
+        else:
+            return Finding(f"{model} begins to answer in {time.perf_counter() - begun:.1f} s.")
+    return Finding(
+        f"{models[-1]} was only a guess, and does not answer; name a model in LLM_MODEL to see it "
+        f"tried. {refusal}"
+    )
+
+
+async def _begin(factory: ProviderFactory, model: str) -> None:
+    """The beginning of a tiny answer: any sign of the model's work will do, for one that thinks may
+    not get further than that. Raises ProviderError, Invalid."""
+    provider, name = factory.resolve(model)
+    prompt = Prompt(name, [PromptMessage(Role.USER, "Say ok.")], Params(max_tokens=_MOST_TOKENS))
+    async with aclosing(provider.stream(prompt)) as batches:
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                begun = await anext(batches, None)
+        except TimeoutError:
+            raise UpstreamTimeout(
+                f"It did not begin within {_ANSWER_SECONDS:g} seconds. It may still be loading: "
+                "try again in a minute."
+            ) from None
+    if begun is None:
+        raise UpstreamTruncated("It ended without an answer.")

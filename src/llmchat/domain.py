@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Generic, Literal, TypeVar
 
 from llmchat.errors import Problem
-from llmchat.events import Usage
+from llmchat.events import ToolCall, Usage
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId
 
 T = TypeVar("T")
@@ -89,7 +89,30 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A picture in a message. `url` is a data URL; `detail` is how closely a model is to look, in
+    OpenAI's words (`auto`, `low`, `high`)."""
+
+    url: str
+    detail: str | None = None
+
+
+Part = str | Image
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What came of a call that an assistant's message made."""
+
+    tool_call_id: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
+    """`content` is all of its text; `parts` are set only where there are images among it. An
+    assistant's message has the calls that it made, a tool's names the one that it answers."""
+
     id: MessageId
     conversation_id: ConversationId
     parent_id: MessageId | None
@@ -103,6 +126,9 @@ class Message:
     error: Problem | None
     siblings: Sequence[MessageId]
     created_at: datetime
+    parts: Sequence[Part] = ()
+    tool_calls: Sequence[ToolCall] = ()
+    tool_call_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +169,8 @@ class Turn:
     """The generation belongs to the worker that asked for it: it need not wait for its turn."""
     replayed: bool = False
     """An `Idempotency-Key` found this turn already made."""
+    before: Sequence[Message] = ()
+    """The results of tools that were stored with `message`, which is the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,17 +181,34 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class PromptMessage:
+    """`content` is all of its text. `parts` is the same text in pieces with the images between
+    them, where there are images. An assistant's message may call tools, with whole calls; what came
+    of one is a message of the role `tool` that names the call."""
+
     role: Role
     content: str
+    parts: Sequence[Part] = ()
+    tool_calls: Sequence[ToolCall] = ()
+    tool_call_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """All that a provider gets: its own name of the model, the messages, the parameters."""
+    """All that a provider gets: its own name of the model, the messages, the parameters.
+
+    `owner` is who asks: an answer may be kept for them, and for nobody else. `key` stands for this
+    one answer, however often it is attempted. `mark` is of a delta that an earlier attempt gave:
+    a provider that `resumes` gives what follows it. `alone` is whoever is asked while nobody else
+    could answer.
+    """
 
     model: str
     messages: Sequence[PromptMessage]
     params: Params = field(default_factory=Params)
+    owner: OwnerId | None = None
+    key: str | None = None
+    mark: str | None = None
+    alone: bool = True
 
     def prefilled(self, answer: str) -> "Prompt":
         """The same, with the beginning of its answer: the model is to go on with that."""

@@ -92,5 +92,22 @@ async def _shared(
     return Engines(database, log, signals, True, log.warnings)
 
 
+async def open_database(settings: Settings, stack: AsyncExitStack) -> Database:
+    """The database alone, for a command, also while a service is using it. Raises
+    StorageUnavailable, also when its schema is not this version's."""
+    url, path = schema_url(settings), database_path(settings)
+    if path is not None and not path.exists():
+        with datadir.locked(settings.data_dir):
+            await asyncio.to_thread(migrations.upgrade, url)
+    current, wanted = await asyncio.to_thread(migrations.revisions, url)
+    if current != wanted:
+        raise StorageUnavailable(
+            f"The database has schema {current or 'none'}, and this version wants {wanted}: "
+            "run `llmchat db upgrade`."
+        )
+    database = PostgresDatabase(url) if path is None else SqliteDatabase(path, checkpoints=False)
+    return await stack.enter_async_context(aclosing(database))
+
+
 async def _none() -> Sequence[str]:
     return ()

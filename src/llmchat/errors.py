@@ -3,20 +3,28 @@
 LlmchatError
 ├── Malformed                 400  the request cannot be read
 │   └── BadCursor             400  a cursor that is no offset of this log
+├── Unauthenticated           401  nobody that this server knows
+├── Forbidden                 403  known, and not allowed to do this
 ├── NotFound                  404  no such object for this caller
 ├── Busy                      409  the conversation already has a live generation
 ├── LogGone                   410  the log is past its retention; the message is in the history
 ├── Invalid                   422  readable, but not what was asked for
+│   └── PromptTooLong         422  more tokens than the model, or the operator, takes
+├── RateLimited               429  too often; carries when to come back
 ├── Unavailable               503  not now; carries when to come back
 │   ├── ShuttingDown          503
-│   └── StorageUnavailable    503
+│   ├── StorageUnavailable    503
+│   └── IssuerUnavailable     503  no token can be checked: its issuer has not said its keys
 ├── Interrupted               503  its process went away; only ever seen as a generation's end
 ├── GenerationFailed          any  what somebody waited for ended with that problem
 ├── OffsetConflict            (internal) somebody else writes this log, or it has ended
 ├── DataDirLocked             (start)    another process has the data directory
+├── KindUnusable              (start)    a kind of provider that a package adds does not work
 └── ProviderError             503  the upstream model
     ├── UpstreamUnavailable   503  refused, cut before the first byte, 5xx
+    │   └── CircuitOpen       503  it failed so often that it is not asked for a while
     ├── UpstreamRateLimited   503  with the upstream's Retry-After
+    │   └── ProviderBusy      503  we ask it for no more answers at once than configured
     ├── UpstreamUnauthorized  503  it refused our key: the operator's business
     ├── UpstreamRejected      422  it said no to this request, and will say no again
     ├── UpstreamMalformed     503  it answered something that is not the protocol
@@ -91,6 +99,18 @@ class BadCursor(Malformed):
     title = "The cursor is not an offset of this log"
 
 
+class Unauthenticated(LlmchatError):
+    type = "unauthenticated"
+    title = "This server wants to know who calls"
+    status = 401
+
+
+class Forbidden(LlmchatError):
+    type = "forbidden"
+    title = "The caller may not do this"
+    status = 403
+
+
 class NotFound(LlmchatError):
     type = "not_found"
     title = "There is no such object"
@@ -127,6 +147,24 @@ class Invalid(LlmchatError):
     status = 422
 
 
+class PromptTooLong(Invalid):
+    type = "prompt_too_long"
+    title = "The prompt is too long for the model"
+
+
+class RateLimited(LlmchatError):
+    type = "rate_limited"
+    title = "Too many requests"
+    status = 429
+
+    def __init__(
+        self, detail: str, *, limit: int, remaining: int, retry_after_seconds: float
+    ) -> None:
+        super().__init__(detail, retry_after_seconds=retry_after_seconds)
+        self.limit = limit
+        self.remaining = remaining
+
+
 class Unavailable(LlmchatError):
     type = "unavailable"
     title = "Not available right now"
@@ -149,6 +187,11 @@ class StorageUnavailable(Unavailable):
     title = "The storage does not answer"
 
 
+class IssuerUnavailable(Unavailable):
+    type = "issuer_unavailable"
+    title = "The issuer of tokens does not answer"
+
+
 class OffsetConflict(LlmchatError):
     type = "offset_conflict"
     title = "Somebody else writes this log, or it has ended"
@@ -157,6 +200,11 @@ class OffsetConflict(LlmchatError):
 class DataDirLocked(LlmchatError):
     type = "data_dir_locked"
     title = "Another process has the data directory"
+
+
+class KindUnusable(LlmchatError):
+    type = "kind_unusable"
+    title = "A kind of provider cannot be used"
 
 
 class ProviderError(LlmchatError):
@@ -174,10 +222,19 @@ class UpstreamUnavailable(ProviderError):
     retryable = True
 
 
+class CircuitOpen(UpstreamUnavailable):
+    """It was not asked: it failed too often just now."""
+
+
 class UpstreamRateLimited(ProviderError):
     type = "upstream_rate_limited"
     title = "The model's server asks to slow down"
     retryable = True
+
+
+class ProviderBusy(UpstreamRateLimited):
+    type = "provider_busy"
+    title = "As many answers as the model's server may write at once are being written"
 
 
 class UpstreamUnauthorized(ProviderError):

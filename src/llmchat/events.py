@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
+from operator import attrgetter
 from typing import Any, Literal, TypeVar
 
 import orjson
@@ -9,6 +11,9 @@ import orjson
 from llmchat.errors import Problem
 
 Channel = Literal["answer", "reasoning"]
+
+# With a number behind it, an id is still one that a client may send back.
+_MOST_ID_CHARS = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +38,13 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
+    """A piece of the text. `mark` says where in the upstream's own log what follows it begins,
+    when the upstream keeps one: stored with the text, and shown to nobody. A delta without text
+    carries a mark before the first token, or behind something else than text."""
+
     text: str
     channel: Channel = "answer"
+    mark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +68,12 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
+    """`model` is the one that answered, where a route could choose."""
+
     status: Literal["complete", "stopped"]
     finish_reason: str | None
     usage: Usage | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +103,8 @@ class Entry:
 
 @dataclass(slots=True)
 class Transcript:
-    """What a log says up to the offset `last`: the text of both channels, the calls, the end."""
+    """What a log says up to the offset `last`: the text of both channels, the calls, the end.
+    `mark` is the last delta's: with it, nothing came behind what that stands for."""
 
     last: int = 0
     answer: str = ""
@@ -98,6 +112,7 @@ class Transcript:
     attempt: int = 1
     tool_calls: list[ToolCall] = field(default_factory=list)
     terminal: Terminal | None = None
+    mark: str | None = None
 
 
 def is_terminal(event: Event) -> bool:
@@ -111,13 +126,16 @@ def fold(entries: Iterable[Entry]) -> Transcript:
     for entry in entries:
         transcript.last = entry.last
         match entry.event:
-            case Delta(text, channel):
+            case Delta(text, channel, mark):
                 parts[channel].append(text)
+                transcript.mark = mark
             case ToolCall() as call:
                 transcript.tool_calls.append(call)
+                transcript.mark = None
             case Reset(attempt, _, text):
                 parts = {"answer": [text], "reasoning": []}
                 transcript.tool_calls = []
+                transcript.mark = None
                 transcript.attempt = attempt
             case Started(attempt=attempt):
                 transcript.attempt = attempt
@@ -134,10 +152,43 @@ def join_deltas(events: Sequence[E]) -> list[E | Delta]:
     for event in events:
         last = joined[-1] if joined else None
         if isinstance(event, Delta) and isinstance(last, Delta) and last.channel == event.channel:
-            joined[-1] = Delta(last.text + event.text, event.channel)
+            joined[-1] = Delta(last.text + event.text, event.channel, event.mark)
         else:
             joined.append(event)
     return joined
+
+
+def whole_calls(pieces: Iterable[ToolCall]) -> list[ToolCall]:
+    """The calls that the pieces make, each with all of its arguments."""
+    calls: dict[int, ToolCall] = {}
+    for piece in pieces:
+        begun = calls.get(piece.index, ToolCall(piece.index, None, None, ""))
+        calls[piece.index] = ToolCall(
+            piece.index,
+            begun.id or piece.id,
+            begun.name or piece.name,
+            begun.arguments + piece.arguments,
+        )
+    return list(calls.values())
+
+
+def answerable_calls(pieces: Iterable[ToolCall]) -> list[ToolCall]:
+    """The whole calls in the order of their indices, each with a name and an id of its own: some
+    servers give none, or the same one twice, and a result has to say which call it is of."""
+    whole = sorted(whole_calls(pieces), key=attrgetter("index"))
+    taken = {call.id for call in whole}
+    kept: set[str] = set()
+    calls: list[ToolCall] = []
+    for place, call in enumerate(whole):
+        id = call.id
+        if not id or id in kept:
+            begin = (id or f"call_{place}")[:_MOST_ID_CHARS]
+            numbered = (f"{begin}_{number}" for number in count(1))
+            id = next(new for new in chain([begin], numbered) if new not in taken)
+            taken.add(id)
+        kept.add(id)
+        calls.append(ToolCall(place, id, call.name or "", call.arguments))
+    return calls
 
 
 def since(entries: Iterable[Entry], after: int) -> Iterable[Entry]:
@@ -172,7 +223,7 @@ def _merge_run(run: Sequence[Entry]) -> Entry:
         return run[0]
     deltas = [entry.event for entry in run if isinstance(entry.event, Delta)]
     text = "".join(delta.text for delta in deltas)
-    return Entry(run[0].first, run[-1].last, Delta(text, deltas[0].channel))
+    return Entry(run[0].first, run[-1].last, Delta(text, deltas[0].channel, deltas[-1].mark))
 
 
 _KINDS: dict[str, type[Started | ToolCall | Reset | Finished | Failed]] = {
@@ -208,5 +259,7 @@ def from_json(data: bytes | str) -> Event:
 
 
 def _members(event: Event) -> dict[str, Any]:
-    names = event.__dataclass_fields__
-    return {name: getattr(event, name) for name in names}
+    members = {name: getattr(event, name) for name in event.__dataclass_fields__}
+    if isinstance(event, Delta) and event.mark is None:
+        del members["mark"]
+    return members

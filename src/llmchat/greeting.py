@@ -10,12 +10,25 @@ from llmchat.providers.factory import ProviderFactory
 _SHOWN_MODELS = 3
 
 
-def greet(url: str, data_dir: Path | None, providers: ProviderFactory) -> None:
+def greet(
+    url: str,
+    data_dir: Path | None,
+    providers: ProviderFactory,
+    *,
+    locked: bool,
+    first_key: str | None,
+) -> None:
     """Where the page is, at once; then, when the servers have answered, which models there are.
     Without `data_dir` the data is shared with other processes."""
     typer.echo(f"\n  llmchat is ready at {url}  (API console: {url}/docs)")
     typer.echo(f"  Data is in {data_dir.absolute() if data_dir else 'Postgres and Redis'}")
-    typer.echo("  Open: whoever can reach this address can use it.\n")
+    if locked:
+        typer.echo("  Locked: callers send an API key; `llmchat keys create` makes one.")
+    else:
+        typer.echo("  Open: whoever can reach this address can use it.")
+    if first_key is not None:
+        typer.echo(f"  The first key, for the user admin, shown this once:\n\n    {first_key}")
+    typer.echo("")
     task = asyncio.get_running_loop().create_task(_greet_models(providers), name="greet models")
     _greeting.add(task)
     task.add_done_callback(_greeting.discard)

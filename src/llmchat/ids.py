@@ -9,6 +9,8 @@ OwnerId = NewType("OwnerId", str)
 ConversationId = NewType("ConversationId", str)
 MessageId = NewType("MessageId", str)
 GenerationId = NewType("GenerationId", str)
+KeyId = NewType("KeyId", str)
+LinkId = NewType("LinkId", str)
 WorkerId = NewType("WorkerId", str)
 
 # In ASCII order, so that comparing two ids as text compares their times.

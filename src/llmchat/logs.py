@@ -7,11 +7,40 @@ from typing import Literal
 import structlog
 from structlog.typing import EventDict, Processor
 
+_TOLD = ("llmchat", "uvicorn")
+"""Whose lines are logged from the level on that is set; others only warn."""
+
 
 def _drop_colour_message(_: object, __: str, fields: EventDict) -> EventDict:
     """uvicorn says each sentence twice, the second time with terminal codes."""
     fields.pop("color_message", None)
     return fields
+
+
+def _one_line(_: object, __: str, fields: EventDict) -> EventDict:
+    """What came from outside cannot end the line, colour it or move the cursor. A traceback has
+    lines of its own: indented, none of them looks like another event."""
+    for name, value in fields.items():
+        if name in ("exception", "stack"):
+            fields[name] = "\n".join(f"    {_printable(line)}" for line in value.split("\n"))
+        elif isinstance(value, str):
+            fields[name] = _printable(value)
+        elif not (shown := repr(value)).isprintable():
+            fields[name] = _printable(shown)
+    return fields
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _for_people() -> list[Processor]:
+    # The renderer's own tracebacks show the variables of each frame: keys and prompts are in them.
+    plain = structlog.dev.plain_traceback
+    renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
+    return [structlog.processors.format_exc_info, _one_line, renderer]
 
 
 def configure(
@@ -34,7 +63,7 @@ def configure(
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        _for_people()
         if text
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
@@ -43,10 +72,11 @@ def configure(
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove, *last])
     )
-    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    # They tell of every request and retry of theirs, texts and addresses included.
-    for name in ("httpx2", "openai", "aiosqlite", "sse_starlette", "stamina", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    # At lower levels libraries tell of each request: its headers with the keys, and its text.
+    lowest = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(handlers=[handler], level=max(lowest, logging.WARNING), force=True)
+    for name in _TOLD:
+        logging.getLogger(name).setLevel(lowest)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

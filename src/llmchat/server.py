@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from llmchat.supervisor import AT_ONCE
-from llmchat.web.wire import BoundedHttp
+from llmchat.web.wire import BoundedHttp, patient_http
 
 # The drain has already ended the streams; what is still open after it is a client that stalls.
 _CLOSE_SECONDS = 2
@@ -27,14 +27,21 @@ class Server(uvicorn.Server):
     anything: with one reader connected it never exits.
     """
 
-    def __init__(self, app: FastAPI, *, host: str, port: int) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        *,
+        host: str,
+        port: int,
+        body_seconds: float = BoundedHttp.body_seconds,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 host=host,
                 port=port,
                 loop="uvloop",
-                http=BoundedHttp,
+                http=patient_http(body_seconds),
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -13,15 +13,31 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from llmchat.config.access import AccessFields
 from llmchat.config.complaints import Complaints, Origin
-from llmchat.config.fields import DatabaseUrl, Directory, Env, Host, LogLevel, OnCrash, RedisUrl
+from llmchat.config.fields import (
+    DatabaseUrl,
+    Directory,
+    Env,
+    Host,
+    LogLevel,
+    OnCrash,
+    RedisUrl,
+    Titles,
+)
 from llmchat.config.layers import VariablesLayer
-from llmchat.config.presets import PRESETS, completed
-from llmchat.config.provider import KEYS_OF_A_TABLE, ProviderName, ProviderSettings
+from llmchat.config.presets import PRESETS, Preset, completed
+from llmchat.config.provider import (
+    KEYS_OF_A_TABLE,
+    KINDS,
+    AnyProvider,
+    DemoSettings,
+    ProviderName,
+    ProviderSettings,
+)
+from llmchat.config.routes import KEYS_OF_A_ROUTE, RouteName, RouteSettings, checked
 from llmchat.config.tomlfile import CONFIG_NAME, TomlFile
 from llmchat.config.variables import Variables
-
-LATER_NAMES = ("LLM_WEBSOCKET_URL", "LLM_WEBSOCKET_URLS", "LLM_MODEL_NAME")
 
 
 class SettingsError(Exception):
@@ -33,7 +49,7 @@ class SettingsError(Exception):
         super().__init__(f"the settings cannot be used:{lines}")
 
 
-class Settings(BaseSettings):
+class Settings(AccessFields, BaseSettings):
     """Made by `load_settings`; made directly, it knows its arguments and the defaults, no more."""
 
     model_config = SettingsConfigDict(
@@ -53,7 +69,7 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Env("LLMCHAT_MAX_BODY_BYTES")] = Field(
         1_048_576, ge=1024, le=67_108_864
     )
-    """The largest body of a request."""
+    """The largest body of a request; images in it are base64, a third larger than their files."""
     shutdown_grace_seconds: Annotated[float, Env("LLMCHAT_SHUTDOWN_GRACE_SECONDS")] = Field(
         25, ge=0, le=3600
     )
@@ -62,8 +78,6 @@ class Settings(BaseSettings):
         10, ge=0.05, le=300
     )
     """How long a stream may be silent before a heartbeat says that it is alive."""
-    allow_open: Annotated[bool, Env("LLMCHAT_ALLOW_OPEN")] = False
-    """Whether to serve beyond this machine, with nobody asked who they are."""
     log_level: Annotated[LogLevel, Env("LLMCHAT_LOG_LEVEL", "LOG_LEVEL")] = "info"
     """The lowest level that is logged: debug, info, warning, error or critical."""
     log_format: Annotated[Literal["auto", "json", "text"], Env("LLMCHAT_LOG_FORMAT")] = "auto"
@@ -71,8 +85,11 @@ class Settings(BaseSettings):
 
     discover: Annotated[bool, Env("LLMCHAT_DISCOVER")] = True
     """Whether to look for model servers on localhost:8080 and localhost:11434."""
-    providers: dict[ProviderName, ProviderSettings] = Field(default_factory=dict)
+    providers: dict[ProviderName, AnyProvider] = Field(default_factory=dict)
     """The providers that somebody asked for, by name; `resolved_providers` has the others too."""
+    # Below what it needs: a validator sees only the fields above its own.
+    routes: dict[RouteName, RouteSettings] = Field(default_factory=dict)
+    """Lists of models, each of which answers as one model, route/name."""
 
     default_model: Annotated[str | None, Env("LLM_MODEL")] = Field(None, max_length=256)
     """The model that answers when a request names none, such as ollama/llama3."""
@@ -84,17 +101,19 @@ class Settings(BaseSettings):
     """The most tokens of an answer; the model's own limit when unset."""
     skip_thinking: Annotated[bool | None, Env("LLM_SKIP_THINKING")] = None
     """Whether reasoning models answer without thinking first, where they can."""
-    max_history_tokens: Annotated[int, Env("LLM_MAX_HISTORY_TOKENS")] = Field(
-        8192, ge=128, le=10_000_000
+    max_history_tokens: Annotated[int | None, Env("LLM_MAX_HISTORY_TOKENS")] = Field(
+        None, ge=128, le=10_000_000
     )
-    """The most tokens of a conversation that a model is sent; the oldest messages go first."""
+    """The most tokens that a model is sent: older messages are left out; 8192 when unset."""
+    titles: Annotated[Titles, Env("LLMCHAT_TITLES")] = "off"
+    """Who titles a conversation after its first answer: off, auto (who gave it), or a model."""
 
     max_attempts: Annotated[int, Env("LLM_MAX_RETRIES")] = Field(3, ge=1, le=10)
     """How often a request to a provider is attempted before it has failed; 1 is no retry."""
-    requests_per_minute: Annotated[int | None, Env("LLM_RATE_LIMIT")] = Field(
-        None, ge=1, le=1_000_000
+    cache_seconds: Annotated[float | None, Env("LLMCHAT_CACHE_SECONDS")] = Field(
+        None, ge=0, le=31_536_000
     )
-    """The most requests in a minute from one caller; not enforced in this version yet."""
+    """How long a process remembers an answer for who asks the same again; unset or 0 is never."""
     first_token_seconds: Annotated[float, Env("LLMCHAT_FIRST_TOKEN_SECONDS")] = Field(
         120, ge=0.01, le=86_400
     )
@@ -116,7 +135,7 @@ class Settings(BaseSettings):
     durability: Annotated[Literal["process", "disk"], Env("LLMCHAT_DURABILITY")] = "process"
     """What a token that was shown survives: process (kill -9) or disk (a power cut as well)."""
     on_crash: Annotated[OnCrash, Env("LLMCHAT_ON_CRASH")] = "mark"
-    """What becomes of an answer that a crash cut off: mark, continue or restart."""
+    """What a crash makes of an answer that no upstream keeps: mark, continue or restart."""
 
     # Both may hold a password.
     database_url: Annotated[
@@ -144,11 +163,21 @@ class Settings(BaseSettings):
     @field_validator("providers")
     @classmethod
     def _keep_demo(
-        cls, providers: dict[ProviderName, ProviderSettings]
-    ) -> dict[ProviderName, ProviderSettings]:
+        cls, providers: dict[ProviderName, AnyProvider]
+    ) -> dict[ProviderName, AnyProvider]:
         if "demo" in providers and providers["demo"].kind != "demo":
             raise ValueError('"demo" is kept for the demo models; choose another provider name')
         return providers
+
+    @field_validator("routes")
+    @classmethod
+    def _know_their_models(
+        cls, routes: dict[RouteName, RouteSettings], found: ValidationInfo
+    ) -> dict[RouteName, RouteSettings]:
+        if not {"providers", "discover"} <= found.data.keys():
+            return routes
+        names = {*found.data["providers"], *_looked_for(found.data["discover"]), "demo"}
+        return checked(routes, names)
 
     @field_validator("workers")
     @classmethod
@@ -166,6 +195,11 @@ class Settings(BaseSettings):
     def is_shared(self) -> bool:
         """Whether other processes work on the same data: then it is in Postgres and Redis."""
         return (self.database_url or "").startswith("postgres")
+
+    @property
+    def lacks_a_secret(self) -> bool:
+        """Whether its processes would not recognise what another of them has signed."""
+        return self.auth == "keys" and self.is_shared and self.secret_key is None
 
     @property
     def half_shared(self) -> str | None:
@@ -195,16 +229,16 @@ class Settings(BaseSettings):
 
     def resolved_providers(self) -> dict[str, ProviderSettings]:
         """Every provider by its name: those asked for, those to look for, and the demo models."""
-        found = dict(self.providers)
-        for name, preset in PRESETS.items():
-            if self.discover and preset.looked_for_on and name not in found:
-                found[name] = ProviderSettings(
-                    base_url=preset.base_url,
-                    prefill=preset.prefill,
-                    source=f"looked for on {preset.looked_for_on}",
-                    optional=True,
-                )
-        return found | {"demo": ProviderSettings(kind="demo", source="built in")}
+        found: dict[str, ProviderSettings] = dict(self.providers)
+        for name, preset in _looked_for(self.discover).items():
+            if name not in found:
+                place = {"source": f"looked for on {preset.looked_for_on}", "optional": True}
+                found[name] = KINDS[preset.kind].model_validate(completed(name, place))
+        return found | {"demo": DemoSettings(source="built in")}
+
+
+def _looked_for(discover: bool) -> Mapping[str, Preset]:
+    return {name: it for name, it in PRESETS.items() if discover and it.looked_for_on}
 
 
 def variables_of_fields() -> dict[str, Env]:
@@ -223,7 +257,8 @@ def known_variables() -> dict[str, bool]:
     for env in variables_of_fields().values():
         known |= dict.fromkeys(env.names, env.secret)
     for preset in PRESETS.values():
-        known |= dict.fromkeys(preset.url_names, False) | dict.fromkeys(preset.key_names, True)
+        known |= dict.fromkeys((*preset.url_names, *preset.model_names), False)
+        known |= dict.fromkeys(preset.key_names, True)
     return known
 
 
@@ -242,8 +277,7 @@ def load_settings(
     problems = variables.problems
     known = known_variables()
     files = (f"{name}_FILE" for name, secret in known.items() if secret)
-    variables.check_spelling({*known, *files, *LATER_NAMES})
-    variables.refuse(LATER_NAMES, "the WebSocket model is not available in this version yet.")
+    variables.check_spelling({*known, *files})
 
     toml = TomlFile.choose(config, variables.find(CONFIG_NAME), directory, problems)
     found = VariablesLayer(variables, variables_of_fields())
@@ -253,8 +287,10 @@ def load_settings(
     try:
         settings = Settings(_build_sources=(layers, {}))
     except ValidationError as error:
-        keys = {"": list(Settings.model_fields), "providers": KEYS_OF_A_TABLE}
-        complaints = Complaints(Settings, origins, toml.path.name, keys)
+        keys = {"providers": KEYS_OF_A_TABLE, "routes": KEYS_OF_A_ROUTE}
+        complaints = Complaints(
+            Settings, origins, toml.path.name, {"": list(Settings.model_fields), **keys}
+        )
         raise SettingsError([*problems, *complaints.explain(error)]) from None
     if problems:
         raise SettingsError(problems)

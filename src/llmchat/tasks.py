@@ -35,6 +35,11 @@ class TaskSet:
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("A background task failed", task=task.get_name(), exc_info=error)
 
+    async def join(self) -> None:
+        """Wait until each has ended by itself."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks))
+
     async def cancel_all(self) -> None:
         for task in list(self._tasks):
             await cancel(task)

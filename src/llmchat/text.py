@@ -40,6 +40,11 @@ class TextRepair:
     def __init__(self) -> None:
         self._held = ""
 
+    @property
+    def holding(self) -> bool:
+        """Whether something is held back."""
+        return bool(self._held)
+
     def feed(self, piece: str) -> str:
         """`piece` cleaned, without a high surrogate at its end whose other half may follow."""
         if not self._held and not _UNFIT.search(piece):

@@ -5,6 +5,7 @@ from typing import Self
 
 from playwright.async_api import BrowserContext, Locator, Page, expect
 
+from tests.browser.waiting import until
 from tests.client import Client
 
 SLOW = {"extra": {"tokens": 2000, "tokens_per_second": 50}}
@@ -87,7 +88,7 @@ class ChatTab:
 
     async def _scrolled(self, condition: str) -> None:
         main = await self.scroller.element_handle()
-        await self.page.wait_for_function(f"(main) => {condition}", arg=main)
+        await until(self.page, f"(main) => {condition}", main)
 
     async def press(self, button: str) -> None:
         await self.page.get_by_role("button", name=button, exact=True).click()

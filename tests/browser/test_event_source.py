@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import BrowserContext, Page
 
 from tests.browser.chat_tab import SLOW, paced, story
+from tests.browser.waiting import until
 from tests.client import Client, Sent
 from tests.service import Service
 
@@ -46,21 +47,22 @@ async def reading(
     """A tab of the service's own origin in which the reader runs."""
     page = await profile.new_page()
     await page.add_init_script(READER)
-    await page.goto(f"{service.base_url}/health/live")
+    await page.goto(f"{service.base_url}/docs")
     await page.evaluate(
-        "(reading) => { sessionStorage.reading = JSON.stringify(reading); location.reload(); }",
+        "(reading) => { sessionStorage.reading = JSON.stringify(reading); }",
         {"url": sent.stream_url, "resume": resume},
     )
+    await page.reload(wait_until="commit")
     return page
 
 
 async def reaches(page: Page, token: int) -> None:
-    await page.wait_for_function(f"sessionStorage.kept?.includes('t{token} ')")
+    await until(page, f"sessionStorage.kept?.includes('t{token} ')")
 
 
 async def until_closed(page: Page) -> dict[str, Any]:
     """What it had read when EventSource gave up, which only an answer like 204 makes it do."""
-    await page.wait_for_function("window.source?.readyState === EventSource.CLOSED")
+    await until(page, "window.source?.readyState === EventSource.CLOSED")
     seen: dict[str, Any] = await page.evaluate("JSON.parse(sessionStorage.kept)")
     return seen
 

@@ -25,17 +25,23 @@ class LlamaCpp:
 
     async def busy(self, slots: int) -> None:
         """Wait until so many of its slots are generating."""
-        async with httpx2.AsyncClient(trust_env=False) as client:
-            for _ in range(_LOOKS):
-                listed = (await client.get(f"{self.url}/slots")).json()
-                if sum(slot["is_processing"] for slot in listed) == slots:
-                    return
-                await asyncio.sleep(_LOOK_SECONDS)
-        raise AssertionError(f"never were {slots} slots busy")
+        await busy(self.url, slots)
 
     async def kill(self) -> None:
         self.process.kill()
         await self.process.wait()
+
+
+async def busy(url: str, slots: int, *, key: str = "none") -> None:
+    """The same for any llama.cpp at this address."""
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx2.AsyncClient(trust_env=False, headers=headers) as client:
+        for _ in range(_LOOKS):
+            listed = (await client.get(f"{url}/slots")).json()
+            if sum(slot["is_processing"] for slot in listed) == slots:
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+    raise AssertionError(f"never were {slots} slots busy")
 
 
 @asynccontextmanager

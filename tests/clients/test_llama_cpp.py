@@ -15,7 +15,7 @@ from llmchat.providers.openai import OpenAIProvider
 from llmchat.tasks import cancel
 from tests.client import Client
 from tests.clients.llama_cpp import MODEL, LlamaCpp, llama_cpp
-from tests.gguf_model import MODEL_CONTEXT_TOKENS, write_model
+from tests.gguf_model import MODEL_CONTEXT_TOKENS
 from tests.providers.asking import listen, prompt
 from tests.reader import Reader
 from tests.service import Service
@@ -25,13 +25,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 GREEDY = Params(temperature=0, max_tokens=40)
 GREEDY_JSON = {"temperature": 0, "max_tokens": 40}
 LOCAL = f"local/{MODEL}"
-
-
-@pytest.fixture(scope="session")
-def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("llama") / "tiny.gguf"
-    write_model(path)
-    return path
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -220,6 +213,29 @@ async def test_the_death_of_the_server_in_mid_answer_is_told_and_the_text_is_kep
     assert reader.status == message["status"] == "failed"
     assert message["error"]["type"] == "upstream_truncated"
     assert reader.text == message["content"] != ""
+
+
+async def test_an_answer_goes_on_where_the_death_of_the_service_cut_it_off(
+    llama: LlamaCpp, tmp_path: Path
+) -> None:
+    service = Service(tmp_path, LLM_SERVER_URL=llama.url, LLMCHAT_ON_CRASH="continue")
+    async with service.running(), service.client() as client:
+        conversation = await client.conversation()
+        sent = await client.send(conversation, params={"temperature": 0})
+        reader = await client.reader(sent.generation_id).read_until(_some_text)
+        await service.kill()
+        shown = reader.text
+        await service.start()
+        await reader.read_until(lambda now: len(now.text) > len(shown) + 500)
+        await client.stop(sent.generation_id)
+        await reader.read_to_end()
+        message = await client.message(conversation, sent.reply_id)
+        generation = await client.generation(sent.generation_id)
+
+    assert (reader.status, generation["attempt"]) == ("stopped", 2)
+    assert [event.name for event in reader.events].count("reset") == 0
+    assert reader.text.startswith(shown)
+    assert reader.text == message["content"]
 
 
 def _some_text(reader: Reader) -> bool:

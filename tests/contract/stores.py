@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from llmchat.access.members import MemberStore
 from llmchat.domain import (
     LOCAL_OWNER,
     Conversation,
@@ -34,6 +35,7 @@ from llmchat.store.base import (
 from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.database import Database
 from llmchat.store.generations import SqlGenerationStore
+from llmchat.store.members import SqlMemberStore
 from llmchat.store.postgres import PostgresDatabase
 from llmchat.store.sqlite import SqliteDatabase
 from llmchat.text import clean
@@ -52,10 +54,11 @@ TEXTS = tuple(text for text in ODD_TEXTS if clean(text) == text)
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Both stores over one database, with the short words of the tests."""
+    """The stores over one database, with the short words of the tests."""
 
     conversations: ConversationStore
     generations: GenerationStore
+    members: MemberStore
     time: SetTime
 
     async def conversation(self, owner: OwnerId = ME, title: str | None = None) -> Conversation:
@@ -151,7 +154,10 @@ async def postgres_stores(_: Path) -> AsyncGenerator[Stores, None]:
 def stores_in(database: Database) -> Stores:
     time = SetTime()
     return Stores(
-        SqlConversationStore(database, time.now), SqlGenerationStore(database, time.now), time
+        SqlConversationStore(database, time.now),
+        SqlGenerationStore(database, time.now),
+        SqlMemberStore(database, time.now),
+        time,
     )
 
 

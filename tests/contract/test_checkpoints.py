@@ -89,8 +89,10 @@ class TestNextAttempt:
         before = await stores.generations.get(ME, id)
         assert (before.attempt, before.attempt_began_at) == (1, 1)
 
-        for attempt, began_at in ((2, 17), (3, 2**31)):
-            begun = await stores.generations.next_attempt(id, WORKER, began_at=began_at)
+        for attempt, began_at in ((2, 17), (5, 2**31)):
+            begun = await stores.generations.next_attempt(
+                id, WORKER, attempt=attempt, began_at=began_at
+            )
             assert begun == replace(before, attempt=attempt, attempt_began_at=began_at)
             assert await stores.generations.get(ME, id) == begun
 
@@ -107,10 +109,10 @@ class TestNextAttempt:
             (NOBODYS, WORKER),
         ]
         for id, worker in refused:
-            assert await stores.generations.next_attempt(id, worker, began_at=9) is None
+            assert await stores.generations.next_attempt(id, worker, attempt=2, began_at=9) is None
         await stores.generations.take_over(seen, OTHER_WORKER)
-        assert await stores.generations.next_attempt(seen.id, WORKER, began_at=9) is None
-        assert await stores.generations.next_attempt(seen.id, OTHER_WORKER, began_at=9)
+        assert await stores.generations.next_attempt(seen.id, WORKER, attempt=2, began_at=9) is None
+        assert await stores.generations.next_attempt(seen.id, OTHER_WORKER, attempt=2, began_at=9)
 
     async def test_one_that_was_taken_over_has_no_turn_any_more(self, stores: Stores) -> None:
         turn = await stores.ask(await stores.conversation())
@@ -131,7 +133,7 @@ class TestNextAttempt:
         conversation = await stores.conversation()
         key = IdempotencyKey("key", "the same request")
         turn = await stores.ask(conversation, worker=WORKER, idempotency=key)
-        await stores.generations.next_attempt(turn.generation.id, WORKER, began_at=9)
+        await stores.generations.next_attempt(turn.generation.id, WORKER, attempt=2, began_at=9)
         live = await stores.conversations.live(ME, turn.message.conversation_id)
         assert [found.attempt_began_at for found in live] == [9]
         replay = await stores.ask(conversation, idempotency=key)

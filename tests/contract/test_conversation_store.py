@@ -52,6 +52,42 @@ class TestOne:
         assert (await stores.conversations.update(ME, made.id, {"title": None})).title is None
         assert await stores.conversations.get(ME, other.id) == other
 
+    async def test_a_title_is_added_where_there_is_none(self, stores: Stores) -> None:
+        made, other = await stores.conversation(), await stores.conversation()
+        stores.time.move(1)
+
+        titled = await stores.conversations.add_title(ME, made.id, "Foxes")
+
+        assert titled is not None
+        assert (titled.title, titled.updated_at) == ("Foxes", stores.time.now())
+        assert await stores.conversations.get(ME, made.id) == titled
+        assert await stores.conversations.add_title(ME, made.id, "Dogs") is None
+        assert await stores.conversations.get(ME, made.id) == titled
+        assert await stores.conversations.get(ME, other.id) == other
+
+    async def test_a_title_that_somebody_set_stays(self, stores: Stores) -> None:
+        for title in ("Mine", ""):
+            made = await stores.conversation(title=title)
+            assert await stores.conversations.add_title(ME, made.id, "Foxes") is None
+            assert (await stores.conversations.get(ME, made.id)).title == title
+
+    async def test_of_many_titles_at_once_one_is_added(self, stores: Stores) -> None:
+        made = await stores.conversation()
+        titles = [f"title {number}" for number in range(10)]
+        added = await asyncio.gather(
+            *(stores.conversations.add_title(ME, made.id, title) for title in titles)
+        )
+        (winner,) = [titled for titled in added if titled is not None]
+        assert await stores.conversations.get(ME, made.id) == winner
+
+    async def test_a_title_is_added_to_ones_own(self, stores: Stores) -> None:
+        made = await stores.conversation()
+        with pytest.raises(NotFound):
+            await stores.conversations.add_title(STRANGER, made.id, "Foxes")
+        await stores.conversations.delete(ME, made.id)
+        with pytest.raises(NotFound):
+            await stores.conversations.add_title(ME, made.id, "Foxes")
+
     async def test_a_callers_own_name_makes_one_conversation(self, stores: Stores) -> None:
         draft = ConversationDraft(title="first", external_id="session 1")
         made = await asyncio.gather(

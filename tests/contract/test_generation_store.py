@@ -10,7 +10,16 @@ from llmchat.errors import NotFound, UpstreamTruncated
 from llmchat.events import Usage
 from llmchat.ids import GenerationId, WorkerId
 from llmchat.store.base import Lease, Unfinished
-from tests.contract.stores import ME, OTHER_WORKER, TEXTS, WORKER, Stores, ending
+from tests.contract.stores import (
+    ME,
+    MODEL,
+    OTHER_WORKER,
+    STRANGER,
+    TEXTS,
+    WORKER,
+    Stores,
+    ending,
+)
 
 HOUR_SECONDS = 3600
 WORKERS = [WorkerId(f"worker_{number}") for number in range(10)]
@@ -112,6 +121,26 @@ class TestSettle:
                 assert final.status is Status.FAILED
                 assert (final.usage, final.error) == (end.usage, problem)
             assert generation.first_token_at == generation.ended_at == stores.time.now()
+
+    async def test_it_names_the_last_attempt_and_who_answered(self, stores: Stores) -> None:
+        for counted, attempt, expected in ((1, 3, 3), (4, 3, 4)):
+            turn = await stores.ask(await stores.conversation(), worker=WORKER)
+            id = turn.generation.id
+            await stores.generations.next_attempt(id, WORKER, attempt=counted, began_at=9)
+            end = replace(ending(), attempt=attempt, model="b/small")
+            assert await stores.generations.settle(id, WORKER, end)
+
+            generation = await stores.generations.get(ME, id)
+            assert (generation.attempt, generation.model) == (expected, MODEL)
+            message = await stores.conversations.message(ME, turn.reply.id)
+            assert message.model == "b/small"
+
+    async def test_without_a_name_it_was_the_model_that_was_asked_for(self, stores: Stores) -> None:
+        turn = await stores.ask(await stores.conversation(), worker=WORKER)
+        assert await stores.generations.settle(turn.generation.id, WORKER, ending())
+        message = await stores.conversations.message(ME, turn.reply.id)
+        assert message.model == MODEL
+        assert (await stores.generations.get(ME, turn.generation.id)).attempt == 1
 
     async def test_it_happens_once(self, stores: Stores) -> None:
         turn = await stores.ask(await stores.conversation(), worker=WORKER)
@@ -247,3 +276,15 @@ async def test_a_clock_that_jumps_changes_no_lease_and_no_turn(stores: Stores, j
     await stores.answer(first)
     assert await stores.generations.claim(line[2], WORKER) is None
     assert await stores.generations.claim(line[1], WORKER)
+
+
+async def test_an_owners_live_ones_are_counted(stores: Stores) -> None:
+    conversation = await stores.conversation()
+    first, _ = [await stores.ask(conversation, on_busy=OnBusy.QUEUE) for _ in range(2)]
+    await stores.ask(await stores.conversation(STRANGER))
+    assert await stores.generations.count_live(ME) == 2
+
+    await stores.generations.claim(first.generation.id, WORKER)
+    assert await stores.generations.count_live(ME) == 2
+    await stores.generations.settle(first.generation.id, WORKER, ending())
+    assert await stores.generations.count_live(ME) == 1

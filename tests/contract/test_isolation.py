@@ -61,6 +61,9 @@ def turn_in(id: ConversationId, parent_id: MessageId | None = None) -> TurnDraft
 
 REFUSED: dict[str, Call] = {
     "conversations.get": lambda s, ids, _: s.conversations.get(ME, ids.conversation),
+    "conversations.add_title": lambda s, ids, _: s.conversations.add_title(
+        ME, ids.conversation, "x"
+    ),
     "conversations.find": lambda s, ids, _: s.conversations.find(ME, ids.external_id),
     "conversations.update": lambda s, ids, _: s.conversations.update(
         ME, ids.conversation, {"title": "mine"}
@@ -86,7 +89,10 @@ REFUSED: dict[str, Call] = {
     "generations.get": lambda s, ids, _: s.generations.get(ME, ids.generation),
     "generations.check_owner": lambda s, ids, _: s.generations.check_owner(ME, ids.generation),
 }
-SEEN_ELSEWHERE = {"conversations.create", "conversations.get_or_create", "conversations.list"}
+SEEN_ELSEWHERE = {
+    *("conversations.create", "conversations.get_or_create", "conversations.list"),
+    "generations.count_live",
+}
 
 
 def test_every_method_that_takes_an_owner_is_tried() -> None:

@@ -53,11 +53,14 @@ async def test_every_cursor_gets_exactly_the_rest(client: Client, upstream: Upst
     whole = await client.read(sent.generation_id)
     text, reasoning = answer_text(tokens=60), "".join(f"r{i} " for i in range(10))
     assert (whole.text, whole.reasoning) == (text, reasoning)
+    ends = {0, *(event.last for event in whole.events)}
     for cursor in range(whole.cursor):
         rest = await client.reader(sent.generation_id, after=cursor).read_to_end()
         assert (rest.cursor, rest.status) == (whole.cursor, "complete")
         assert text.endswith(rest.text)
         assert reasoning.endswith(rest.reasoning)
+        if cursor not in ends:
+            continue  # In the middle of what a slow reader got as one event.
         seen = [event for event in whole.events if event.last <= cursor]
         before = Reader(client.http, sent.generation_id, events=seen)
         assert before.text + rest.text == text

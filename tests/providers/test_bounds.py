@@ -1,9 +1,5 @@
 """However much a server sends, no more than the bound is ever held, and it is told to stop."""
 
-import tracemalloc
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
 from llmchat.domain import Params
@@ -12,24 +8,9 @@ from llmchat.providers.openai import OpenAIProvider
 from llmchat.providers.openai_chunks import ChunkReader
 from llmchat.providers.sse import MOST_EVENT_BYTES
 from tests.providers.asking import ask, listen, openai_at, prompt
+from tests.providers.memory import MIB, memory_bounded
 from tests.providers.wire import JSON, delta, finish, http, wire
 from tests.upstream import Upstream, mock_model
-
-MIB = 1024 * 1024
-# The event, the piece of it that is being joined to it, and the buffers of both ends of the socket.
-MOST_HELD_BYTES = 6 * MIB
-
-
-@contextmanager
-def memory_bounded() -> Iterator[None]:
-    """Fails when Python ever held more than that at once; the mock upstream is counted as well."""
-    tracemalloc.start()
-    try:
-        yield
-        _, peak_bytes = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak_bytes < MOST_HELD_BYTES
 
 
 async def test_a_line_of_400_mb_is_refused_at_once_and_takes_no_memory(

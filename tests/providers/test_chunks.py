@@ -9,32 +9,27 @@ from hypothesis import strategies as st
 
 from llmchat.errors import ProviderError, UpstreamTruncated
 from llmchat.events import Delta, Finished, ToolCall, to_json
-from llmchat.providers.base import ProviderEvent
+from llmchat.providers.base import ProviderEvent, Restarted
 from llmchat.providers.openai_chunks import ChunkReader
-from llmchat.providers.openai_errors import error_in
+from llmchat.providers.refusals import error_in
 from llmchat.text import clean
+from tests.providers.strategies import ANY_JSON, ANY_TEXT, near
 
 Events = list[ProviderEvent]
 
-ANY_TEXT = st.text(st.characters(exclude_categories=()) | st.sampled_from("\0\ud83d\ude00é"))
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT
-ANY_JSON = st.recursive(
-    SCALARS, lambda some: st.lists(some, max_size=3) | st.dictionaries(ANY_TEXT, some, max_size=3)
-)
-
-
-def near(shape: Any) -> st.SearchStrategy[Any]:
-    """Something of this shape in which anything may be anything else, or missing."""
-    if isinstance(shape, dict):
-        members = {name: near(value) for name, value in shape.items()}
-        return st.fixed_dictionaries({}, optional=members) | ANY_JSON
-    if isinstance(shape, list):
-        return st.lists(near(shape[0]), max_size=2) | ANY_JSON
-    return st.just(shape) | ANY_JSON
-
-
 CALL = {"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}}
-DELTA = {"content": "x", "reasoning_content": "y", "reasoning": "z", "tool_calls": [CALL]}
+PARTS = [
+    {"type": "thinking", "thinking": [{"type": "text", "text": "y"}]},
+    {"type": "text", "text": "x"},
+]
+DETAIL = {"type": "reasoning.text", "text": "z", "summary": "z"}
+DELTA = {
+    "content": "x",
+    "reasoning_content": "y",
+    "reasoning": "z",
+    "reasoning_details": [DETAIL],
+    "tool_calls": [CALL],
+}
 USAGE = {
     "prompt_tokens": 1,
     "completion_tokens": 2,
@@ -43,7 +38,9 @@ USAGE = {
 }
 CHUNK = {
     "object": "error",
-    "choices": [{"delta": DELTA, "message": DELTA, "finish_reason": "stop"}],
+    "choices": [
+        {"delta": DELTA, "message": DELTA | {"content": PARTS}, "finish_reason": "stop"},
+    ],
     "usage": USAGE,
     "error": {"message": "no", "type": "server_error", "code": 500},
 }
@@ -102,6 +99,7 @@ def test_whatever_is_in_a_chunk_is_an_event_or_an_error_of_ours(chunks: list[Any
     assert (reader.error is None) == (bool(events) and isinstance(events[-1], Finished))
     assert sum(isinstance(event, Finished) for event in events) <= 1
     for event in events:
+        assert not isinstance(event, Restarted)
         assert to_json(event), "it can be stored, and sent on"
 
 
@@ -111,6 +109,7 @@ def test_whatever_is_in_a_whole_answer_is_an_event_or_an_error_of_ours(completio
 
     assert (reader.error is None) == (bool(events) and isinstance(events[-1], Finished))
     for event in events:
+        assert not isinstance(event, Restarted)
         assert to_json(event)
 
 
@@ -146,6 +145,8 @@ def test_reasoning_is_left_out_where_nobody_wants_it() -> None:
     reader = ChunkReader(hide_reasoning=True)
     delta = {"reasoning_content": "hm", "reasoning": "hm", "content": "yes"}
     assert reader.feed(frame({"choices": [{"delta": delta}]})) == [Delta("yes")]
+    assert reader.thought, "that it came at all is a sign of life"
+    assert not (reader.feed(piece("no")) and reader.thought)
 
 
 def test_json_as_deep_as_a_well_is_no_json() -> None:

@@ -70,6 +70,13 @@ async def test_half_a_repetition_is_shown_only_when_it_is_a_whole_answer(
     assert (heard.finished or heard.error) is end
 
 
+async def test_what_is_left_out_shows_that_the_model_works() -> None:
+    provider = Continuing(Scripted([[], [Delta("t0 t1 ")], [Delta("t2 t3"), STOP]], prefills=True))
+    shown = [batch async for batch in provider.stream(prompt(begun=BEGUN))]
+
+    assert shown == [[], [], [Delta("t3"), STOP]]
+
+
 async def test_what_is_thought_and_called_is_not_held_back() -> None:
     call = ToolCall(0, "c", "weather", "{}")
     thought = Delta("hm", "reasoning")

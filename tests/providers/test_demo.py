@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmchat.domain import Params, Prompt, PromptMessage, Role
+from llmchat.domain import Image, Params, Part, Prompt, PromptMessage, Role
 from llmchat.errors import UpstreamRejected
-from llmchat.events import Finished, Usage
+from llmchat.events import Finished, ToolCall, Usage
 from llmchat.providers.demo import DemoProvider
 from llmchat.text import clean
 from tests.providers.asking import Heard, listen
@@ -18,6 +18,7 @@ from tests.providers.asking import Heard, listen
 DEMO = DemoProvider()
 MANY = 50_000
 FAST = {"tokens_per_second": 0}
+IMAGE = Image("data:image/png;base64,iVBORw0KGgo=")
 
 
 async def demo(model: str, said: str = "hi", begun: str = "", **params: object) -> Heard:
@@ -37,6 +38,35 @@ def test_echo_says_exactly_what_it_was_told(said: str) -> None:
 
     assert heard.text == f"You said: {clean(said)}"
     assert heard.finish_reason == "stop"
+
+
+@pytest.mark.parametrize(
+    ("text", "parts", "echo"),
+    [
+        ("this?", [IMAGE, "this?"], "this? (1 image)"),
+        ("these? ", ["these? ", IMAGE, IMAGE], "these?  (2 images)"),
+        ("", [IMAGE], "(1 image)"),
+    ],
+)
+async def test_echo_says_how_many_images_it_saw(text: str, parts: list[Part], echo: str) -> None:
+    messages = [
+        PromptMessage(Role.USER, "before", [IMAGE] * 3),
+        PromptMessage(Role.USER, text, parts),
+    ]
+    heard = await listen(DEMO, Prompt("echo", messages, Params(extra=FAST)))
+
+    assert heard.text == f"You said: {echo}"
+
+
+async def test_echo_says_back_what_a_tool_said() -> None:
+    told = [
+        PromptMessage(Role.USER, "How warm is it?"),
+        PromptMessage(Role.ASSISTANT, "", tool_calls=[ToolCall(0, "call_a", "weather", "{}")]),
+        PromptMessage(Role.TOOL, "21 °C", tool_call_id="call_a"),
+    ]
+    heard = await listen(DEMO, Prompt("echo", told, Params(extra=FAST)))
+
+    assert heard.text == "You said: 21 °C"
 
 
 async def test_story_counts() -> None:

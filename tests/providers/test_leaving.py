@@ -12,11 +12,11 @@ import pytest
 from llmchat.errors import UpstreamTruncated
 from llmchat.events import Delta
 from llmchat.providers.base import ProviderEvent
-from llmchat.providers.openai import OpenAIProvider
+from llmchat.providers.ollama import OllamaProvider
 from llmchat.providers.retrying import Retrying
 from llmchat.providers.transport import AiohttpTransport
 from llmchat.tasks import cancel
-from tests.providers.asking import ask, eventually, listen, openai_at, prompt
+from tests.providers.asking import DIALECTS, HttpProvider, ask, eventually, listen, prompt
 from tests.upstream import Upstream, mock_model
 
 LEAVERS = 200
@@ -33,8 +33,18 @@ NOTHING_HAPPENS_SECONDS = 0.35
 """Longer than three of the mock's pings; a slow machine cannot make this fail."""
 
 
+@pytest.fixture(params=DIALECTS)
+async def provider(
+    upstream: Upstream, request: pytest.FixtureRequest
+) -> AsyncIterator[HttpProvider]:
+    """One of each kind that is asked over HTTP."""
+    opened = DIALECTS[request.param](upstream.base_url)
+    yield opened
+    await opened.aclose()
+
+
 @pytest.fixture(autouse=True)
-async def nothing_remains(provider: OpenAIProvider) -> AsyncIterator[None]:
+async def nothing_remains(provider: HttpProvider) -> AsyncIterator[None]:
     """After each test: no connection in use, and no task but those that were there before it."""
     await ask(provider)
     before = asyncio.all_tasks()
@@ -45,8 +55,9 @@ async def nothing_remains(provider: OpenAIProvider) -> AsyncIterator[None]:
 
 @pytest.mark.parametrize("where", ENDLESS)
 async def test_cancelling_the_reader_closes_the_upstream(
-    where: str, upstream: Upstream, provider: OpenAIProvider
+    where: str, upstream: Upstream, provider: HttpProvider
 ) -> None:
+    skip_if_lacking(provider, where)
     reader = asyncio.create_task(listen(provider, prompt(ENDLESS[where])))
     await upstream.tokens_sent(3 if "middle" in where else 0, attempt=1)
     await cancel(reader)
@@ -58,8 +69,9 @@ async def test_cancelling_the_reader_closes_the_upstream(
 
 @pytest.mark.parametrize("where", [where for where in ENDLESS if "middle" in where])
 async def test_closing_the_stream_closes_the_upstream(
-    where: str, upstream: Upstream, provider: OpenAIProvider
+    where: str, upstream: Upstream, provider: HttpProvider
 ) -> None:
+    skip_if_lacking(provider, where)
     async with aclosing(provider.stream(prompt(ENDLESS[where]))) as batches:
         async for _ in batches:
             break
@@ -69,7 +81,7 @@ async def test_closing_the_stream_closes_the_upstream(
 
 
 async def test_a_stream_that_is_closed_before_it_is_read_was_never_asked_for(
-    upstream: Upstream, provider: OpenAIProvider
+    upstream: Upstream, provider: HttpProvider
 ) -> None:
     await provider.stream(prompt()).aclose()
 
@@ -77,8 +89,9 @@ async def test_a_stream_that_is_closed_before_it_is_read_was_never_asked_for(
 
 
 @pytest.mark.parametrize("kind", ["silence", "pings", "keepalive-chunks"])
-async def test_a_ping_is_no_event(kind: str, upstream: Upstream, provider: OpenAIProvider) -> None:
+async def test_a_ping_is_no_event(kind: str, upstream: Upstream, provider: HttpProvider) -> None:
     """Or the clock of the gaps between tokens would never run out."""
+    skip_if_lacking(provider, kind)
     async with aclosing(provider.stream(prompt(mock_model(fail=kind, after=2)))) as batches:
         text = ""
         while text != "t0 t1 ":
@@ -93,7 +106,7 @@ async def test_a_ping_is_no_event(kind: str, upstream: Upstream, provider: OpenA
 
 
 async def test_a_storm_of_leavers_leaves_nothing(
-    upstream: Upstream, provider: OpenAIProvider, chaos: random.Random
+    upstream: Upstream, provider: HttpProvider, chaos: random.Random
 ) -> None:
     async def leave(model: str, after_seconds: float) -> None:
         with suppress(TimeoutError):
@@ -110,7 +123,7 @@ async def test_a_storm_of_leavers_leaves_nothing(
 
 
 async def test_hundreds_of_live_answers_wait_for_no_connection(
-    upstream: Upstream, provider: OpenAIProvider
+    upstream: Upstream, provider: HttpProvider
 ) -> None:
     many = 300
     readers = [
@@ -124,9 +137,9 @@ async def test_hundreds_of_live_answers_wait_for_no_connection(
 
 
 async def test_closing_the_provider_ends_its_answers_as_a_broken_connection_does(
-    upstream: Upstream,
+    upstream: Upstream, provider: HttpProvider
 ) -> None:
-    closing = openai_at(upstream.base_url)
+    closing = same_kind(provider, upstream)
     async with aclosing(closing.stream(prompt(mock_model(tokens=1_000_000)))) as batches:
         await anext(batches)
         await closing.aclose()
@@ -140,7 +153,7 @@ async def read_on(batches: AsyncGenerator[Sequence[ProviderEvent], None]) -> Non
 
 
 async def test_connections_are_kept_only_where_a_new_one_takes_a_handshake(
-    provider: OpenAIProvider,
+    provider: HttpProvider,
 ) -> None:
     """Servers on this machine close what they promised to keep, and the next request is lost."""
     await ask(provider, tokens=3)
@@ -149,15 +162,25 @@ async def test_connections_are_kept_only_where_a_new_one_takes_a_handshake(
     assert not AiohttpTransport("http://models.example/v1", connect_seconds=1).keeps_connections
 
 
-def connector_of(provider: OpenAIProvider) -> aiohttp.BaseConnector:
+def skip_if_lacking(provider: HttpProvider, kind: str) -> None:
+    """Lines of JSON have no comments that could be pings."""
+    if "ping" in kind and isinstance(provider, OllamaProvider):
+        pytest.skip("a kind that the dialect does not have")
+
+
+def same_kind(provider: HttpProvider, upstream: Upstream) -> HttpProvider:
+    return DIALECTS[provider._name](upstream.base_url)
+
+
+def connector_of(provider: HttpProvider) -> aiohttp.BaseConnector:
     """The pool, far below the surface."""
-    transport = provider._client.open()._client._transport
+    transport = provider._client.http._transport
     connector = transport._session.connector  # type: ignore[attr-defined]
     assert isinstance(connector, aiohttp.BaseConnector)
     return connector
 
 
-def connections_in_use(provider: OpenAIProvider) -> int:
+def connections_in_use(provider: HttpProvider) -> int:
     return len(connector_of(provider)._acquired)
 
 

@@ -1,12 +1,10 @@
 """What upstreams do, right or wrong, and what exactly comes of it: text, end or error."""
 
 import socket
-from dataclasses import dataclass
 
 import pytest
 
 from llmchat.errors import (
-    ProviderError,
     UpstreamMalformed,
     UpstreamRateLimited,
     UpstreamRejected,
@@ -15,17 +13,12 @@ from llmchat.errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
-from llmchat.events import Finished, ToolCall, Usage
+from llmchat.events import ToolCall
 from llmchat.mock.faults import KINDS
 from llmchat.providers.openai import OpenAIProvider
-from llmchat.text import clean
-from tests.providers.asking import KEY, ask, openai_at
-from tests.upstream import ENDLESS, answer_text
-
-TOKENS = 6
-AFTER = 4
-CUT_OFF = "t0 t1 t2 t3 "
-USAGE = Usage(input_tokens=2, output_tokens=TOKENS)
+from tests.providers.asking import ask, openai_at
+from tests.providers.moods import BYTE_BY_BYTE, CUT_OFF, Broken, cases, must_be_fine, must_break
+from tests.upstream import ENDLESS
 
 FINE = (
     "",
@@ -47,13 +40,6 @@ FINE = (
 """Odd, but the whole text comes, and its end, and the usage."""
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
-    text: str
-    error: type[ProviderError]
-    says: str
-
-
 BROKEN = {
     "truncate": Broken(CUT_OFF, UpstreamTruncated, "no finish reason and no [DONE]"),
     "cut": Broken(CUT_OFF, UpstreamTruncated, "ask again for a whole one"),
@@ -69,6 +55,7 @@ BROKEN = {
     "refuse": Broken("", UpstreamUnavailable, "broke the connection"),
     "http-400": Broken("", UpstreamRejected, "change it. It said: The mock was told to refuse"),
     "http-401": Broken("", UpstreamUnauthorized, "check the key"),
+    "http-403": Broken("", UpstreamUnauthorized, "check what the API key may do"),
     "http-404": Broken("", UpstreamRejected, "GET /api/llm/models lists the models"),
     "http-429": Broken("", UpstreamRateLimited, "wait, or raise the account's limit"),
     "http-500": Broken("", UpstreamUnavailable, "try again in a moment"),
@@ -76,14 +63,7 @@ BROKEN = {
 }
 """Kind of failure → what came before it, the error, and a part of its sentence."""
 
-BYTE_BY_BYTE = 1
 SPLITS = pytest.mark.parametrize("split", [0, BYTE_BY_BYTE], ids=["frames", "bytes"])
-NO_STREAM = frozenset(kind for kind, broken in BROKEN.items() if not broken.text)
-CASES_BROKEN = [
-    *((kind, 0) for kind in BROKEN),
-    # A million reads of one byte would take a minute: test_bounds.py feeds the reader itself.
-    *((kind, BYTE_BY_BYTE) for kind in BROKEN.keys() - NO_STREAM - {"giant-line"}),
-]
 
 
 @SPLITS
@@ -91,24 +71,14 @@ CASES_BROKEN = [
 async def test_an_odd_stream_gives_its_exact_text_its_end_and_its_usage(
     kind: str, split: int, provider: OpenAIProvider
 ) -> None:
-    heard = await ask(provider, tokens=TOKENS, fail=kind, split=split)
-
-    assert heard.text == clean(answer_text(tokens=TOKENS, fail=kind))
-    assert heard.finished == Finished("complete", "stop", USAGE)
+    await must_be_fine(provider, kind, split)
 
 
-@pytest.mark.parametrize(("kind", "split"), sorted(CASES_BROKEN))
+@pytest.mark.parametrize(("kind", "split"), cases(BROKEN))
 async def test_a_broken_answer_keeps_its_text_and_is_never_taken_for_a_whole_one(
     kind: str, split: int, provider: OpenAIProvider
 ) -> None:
-    heard = await ask(provider, tokens=TOKENS, after=AFTER, fail=kind, split=split, size=2_000_000)
-    broken = BROKEN[kind]
-
-    assert heard.text == broken.text
-    assert isinstance(heard.error, broken.error)
-    assert broken.says in heard.error.detail
-    assert KEY not in heard.error.detail
-    assert "\n" not in heard.error.detail
+    await must_break(provider, kind, split, BROKEN[kind])
 
 
 def test_every_kind_of_failure_of_the_mock_is_in_a_table_here() -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from llmchat.domain import Params, Prompt, PromptMessage, Role
+from llmchat.domain import Image, Params, Prompt, PromptMessage, Role
 from llmchat.errors import UpstreamRejected, UpstreamUnauthorized
+from llmchat.events import ToolCall
 from llmchat.mock.ledger import json_object
 from llmchat.providers.openai import OpenAIProvider
 from llmchat.providers.transport import proxy_for
@@ -48,6 +49,68 @@ async def test_a_prompt_is_sent_with_its_parameters_and_nothing_can_replace_it(
         "seed": 7,
         "min_p": 0.1,
     }
+
+
+async def test_calls_results_and_images_are_sent_in_openais_shape(
+    upstream: Upstream, provider: OpenAIProvider
+) -> None:
+    png, gif = "data:image/png;base64,iVBORw0KGgo=", "data:image/gif;base64,R0lGODlh"
+    calls = [ToolCall(0, "call_a", "weather", '{"city": "Zürich"}'), ToolCall(1, "b", "clock", "")]
+    messages = [
+        PromptMessage(Role.USER, "This?", [Image(png), "This?", Image(gif, "low")]),
+        PromptMessage(Role.ASSISTANT, "Let me see.", tool_calls=calls[:1]),
+        PromptMessage(Role.TOOL, "21 °C", tool_call_id="call_a"),
+        PromptMessage(Role.ASSISTANT, "", tool_calls=calls[1:]),
+        PromptMessage(Role.TOOL, "", tool_call_id="b"),
+    ]
+    heard = await listen(provider, Prompt("echo", messages))
+
+    assert heard.error is None
+    assert upstream.completions[0].body["messages"] == [
+        {
+            "role": "user",
+            "content": [
+                {"type": "image_url", "image_url": {"url": png}},
+                {"type": "text", "text": "This?"},
+                {"type": "image_url", "image_url": {"url": gif, "detail": "low"}},
+            ],
+        },
+        {
+            "role": "assistant",
+            "content": "Let me see.",
+            "tool_calls": [
+                {
+                    "id": "call_a",
+                    "type": "function",
+                    "function": {"name": "weather", "arguments": '{"city": "Zürich"}'},
+                }
+            ],
+        },
+        {"role": "tool", "content": "21 °C", "tool_call_id": "call_a"},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {"id": "b", "type": "function", "function": {"name": "clock", "arguments": "{}"}}
+            ],
+        },
+        {"role": "tool", "content": "", "tool_call_id": "b"},
+    ]
+
+
+async def test_what_is_said_of_tools_and_formats_is_sent_as_it_is(
+    upstream: Upstream, provider: OpenAIProvider
+) -> None:
+    said: dict[str, Any] = {
+        "tools": [{"type": "function", "function": {"name": "weather", "parameters": {}}}],
+        "tool_choice": {"type": "function", "function": {"name": "weather"}},
+        "response_format": {"type": "json_object"},
+    }
+    heard = await listen(provider, prompt("story", Params(**said)))
+
+    assert heard.error is None
+    body = upstream.completions[0].body
+    assert {name: body[name] for name in said} == said
 
 
 async def test_openai_itself_is_told_the_limit_by_the_name_that_all_its_models_know() -> None:

@@ -158,6 +158,29 @@ async def test_an_error_behind_the_first_event_is_final(error: ProviderError) ->
     assert (inner.calls, inner.open) == (1, 0)
 
 
+@pytest.mark.usefixtures("without_waiting")
+async def test_an_empty_batch_shows_nothing_that_could_be_doubled() -> None:
+    """It is passed on at once all the same: it says that the model works."""
+    goes = asyncio.Event()
+    inner = Scripted([[], goes, [], GONE], [[], *WHOLE])
+    async with aclosing(Retrying(inner, attempts=3).stream(prompt())) as batches:
+        assert await anext(batches) == []
+        goes.set()
+        rest = [batch async for batch in batches]
+
+    assert rest == [[], [], *WHOLE]
+    assert (inner.calls, inner.open) == (2, 0)
+
+
+@pytest.mark.usefixtures("without_waiting")
+async def test_a_mark_is_an_event_of_an_answer_that_goes_on_at_its_server() -> None:
+    inner = Scripted([[Delta("", mark="m1")], GONE], WHOLE)
+    heard = await listen(Retrying(inner, attempts=3), prompt())
+
+    assert heard.error is GONE
+    assert inner.calls == 1
+
+
 async def test_closing_in_the_middle_closes_what_is_inside() -> None:
     inner = Scripted(WHOLE)
     async with aclosing(Retrying(inner, attempts=3).stream(prompt())) as batches:

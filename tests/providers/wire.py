@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,8 +24,10 @@ class Wire:
 
 
 @asynccontextmanager
-async def wire(answer: bytes, *, then_close: bool = True) -> AsyncIterator[Wire]:
-    """Sends `answer` to each request, and closes the connection or leaves it open for ever."""
+async def wire(*answers: bytes | Sequence[bytes], then_close: bool = True) -> AsyncIterator[Wire]:
+    """Sends the next of `answers` to each request, the last one again and again, and closes the
+    connection or leaves it open for ever. Pieces of an answer are sent one by one, and whoever
+    reads has a turn between them."""
     tasks = TaskSet()
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -33,9 +35,11 @@ async def wire(answer: bytes, *, then_close: bool = True) -> AsyncIterator[Wire]
             request = await read_request(reader)
             assert isinstance(request, Request)
             upstream.requests.append(request)
-            for start in range(0, len(answer), WRITE_BYTES):
-                writer.write(answer[start : start + WRITE_BYTES])
+            answer = answers[min(len(upstream.requests), len(answers)) - 1]
+            for piece in _at_once(answer) if isinstance(answer, bytes) else answer:
+                writer.write(piece)
                 await writer.drain()
+                await asyncio.sleep(0)
             if not then_close:
                 await reader.read()
             writer.close()
@@ -56,6 +60,11 @@ async def wire(answer: bytes, *, then_close: bool = True) -> AsyncIterator[Wire]
         await server.wait_closed()
         # The aborted sockets are closed a turn later.
         await asyncio.sleep(0)
+
+
+def _at_once(answer: bytes) -> Iterator[bytes]:
+    for start in range(0, len(answer), WRITE_BYTES):
+        yield answer[start : start + WRITE_BYTES]
 
 
 def http(

@@ -2,12 +2,13 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 
 from llmchat.domain import Status
 from llmchat.events import Entry, Transcript, fold, is_terminal, join_deltas
 from llmchat.ids import GenerationId
+from tests.simulation.durable import Kept
 from tests.simulation.rows import Rows
 
 
@@ -71,6 +72,19 @@ class Monitor:
         for conversation, count in streaming.items():
             if count > 1:
                 self.wrong(f"{conversation} has {count} live generations")
+
+    def check_kept(self, answers: Mapping[str, Kept]) -> None:
+        """At the end: what was read of an answer that its server keeps is that answer, over however
+        many attempts, and nobody who read one lost it to another's cancelling."""
+        for id, kept in answers.items():
+            row, said = self._rows.generations[GenerationId(id)], self.transcript(id)
+            whole = row.status is Status.COMPLETE
+            for channel, text in (("answer", said.answer), ("reasoning", said.reasoning)):
+                expected = kept.text("answer" if channel == "answer" else "reasoning")
+                if not expected.startswith(text) or (whole and text != expected):
+                    self.wrong(f"{id}: its {channel} is {text!r}, and its server has {expected!r}")
+            if row.generation.error is not None and "cancelled" in row.generation.error.detail:
+                self.wrong(f"{id}: it was cancelled while somebody read it")
 
     def transcript(self, log: str) -> Transcript:
         return fold(self._logs.get(log, []))

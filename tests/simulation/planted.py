@@ -3,11 +3,13 @@
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
+from llmchat.domain import Prompt
 from llmchat.events import Entry, Event, since
 from llmchat.ids import GenerationId, WorkerId
 from llmchat.tokenlog.base import NOBODY
 from llmchat.tokenlog.redis_scripts import APPEND
 from tests.simulation.connections import SimulatedClient, SimulatedTokenLog
+from tests.simulation.durable import DurableProvider, Kept
 from tests.simulation.redis import SimulatedRedis
 
 
@@ -72,3 +74,18 @@ class FencesNobody(SimulatedRedis):
     def check(self, log: str, first: int, upto: int, writer: str, *rest: Any) -> list[Any] | None:
         stream = self.logs.get(log)
         return super().check(log, first, upto, stream.writer.decode() if stream else writer, *rest)
+
+
+class ReadsOneTokenAgain(DurableProvider):
+    """Reading on begins with the last token that was given."""
+
+    def _read(self, mark: str) -> tuple[str, int]:
+        id, number = super()._read(mark)
+        return id, max(0, number - 1)
+
+
+class ForgetsWhereItWas(DurableProvider):
+    """Reading on is another reading from the beginning."""
+
+    def _found(self, prompt: Prompt) -> tuple[Kept, int]:
+        return super()._found(prompt)[0], 0

@@ -8,10 +8,12 @@ from functools import partial
 from typing import Any
 
 from llmchat.app import _heard
+from llmchat.chat.budget import Budget
 from llmchat.chat.context import Prompts
 from llmchat.chat.feed import Feed
 from llmchat.chat.flow import Clocks
 from llmchat.chat.news import News
+from llmchat.chat.quota import Quota
 from llmchat.chat.recovery import OnCrash, Recovery
 from llmchat.chat.runner import Runner
 from llmchat.chat.service import ChatService
@@ -19,6 +21,7 @@ from llmchat.chat.stopping import Stopping
 from llmchat.chat.sweep import Sweep
 from llmchat.domain import Params
 from llmchat.ids import WorkerId
+from llmchat.providers.tokens import TokenCounter
 from llmchat.tasks import cancel
 from llmchat.tokenlog.base import TokenLog
 from llmchat.tokenlog.memory import MemoryTokenLog
@@ -31,6 +34,7 @@ from tests.simulation.stores import SimulatedConversations, SimulatedGenerations
 
 LEASE_SECONDS = 3.0
 CLOCKS = Clocks(first_token_seconds=6.0, token_gap_seconds=4.0, generation_seconds=20.0)
+TOKENS = TokenCounter(None)
 
 MakeLog = Callable[[SimulatedRedis, Callable[[], float]], SimulatedTokenLog]
 
@@ -86,6 +90,7 @@ class Process:
             log=self.log,
             generations=place.generations,
             models=place.models,
+            tokens=TOKENS,
             on_crash=place.on_crash,
             log_may_vanish=True,
         )
@@ -107,6 +112,8 @@ class Process:
             runner=runner,
             stopping=Stopping(runner, recovery, place.generations),
             news=news,
+            quota=Quota(place.generations, None),
+            budget=self._budget(),
             defaults=Params(),
         )
 
@@ -120,15 +127,19 @@ class Process:
             await cancel(handler)
         await self._stack.aclose()
 
+    def _budget(self) -> Budget:
+        return Budget(TOKENS, self._place.models)
+
     def _runner(self, signals: SimulatedSignals) -> Runner:
         place = self._place
-        prompts = Prompts(place.conversations, place.models, budget_tokens=10_000)
+        prompts = Prompts(place.conversations, place.models, self._budget())
         return Runner(
             worker=WorkerId(self.name),
             log=self.log,
             scratch=MemoryTokenLog(place.loop.time),
             generations=place.generations,
             prepare=prompts.prepare,
+            tokens=TOKENS,
             clocks=CLOCKS,
             lease_seconds=LEASE_SECONDS,
             now=lambda: NOON,

@@ -8,11 +8,12 @@ from llmchat.domain import Model, Prompt
 from llmchat.errors import UpstreamUnavailable
 from llmchat.events import Delta, Finished
 from llmchat.providers.base import Health, Provider, ProviderEvent, prefilled
+from llmchat.providers.wrapper import Forgetful
 
 _MOST_TOKENS = 60
 
 
-class SimulatedProvider:
+class SimulatedProvider(Forgetful):
     """Each attempt is another text, so that two that were spliced could be told apart; one that
     `prefills` goes on with what is there."""
 
@@ -58,7 +59,7 @@ class SimulatedProvider:
 class SimulatedModels:
     """All the models there are: one."""
 
-    def __init__(self, provider: SimulatedProvider) -> None:
+    def __init__(self, provider: Provider) -> None:
         self._provider = provider
 
     def resolve(self, model: str) -> tuple[Provider, str]:
@@ -66,6 +67,9 @@ class SimulatedModels:
 
     async def available(self) -> Sequence[Model]:
         return []
+
+    def window(self, model: str) -> int | None:
+        return None
 
     async def default(self) -> str:
         return "simulated/model"

@@ -162,6 +162,7 @@ class Rows:
             usage=end.usage,
             error=end.error,
             first_token_at=end.first_token_at,
+            attempt=max(row.generation.attempt, end.attempt),
             ended_at=NOON,
         )
         reply = row.generation.message_id
@@ -172,6 +173,7 @@ class Rows:
             reasoning=end.reasoning,
             usage=end.usage,
             error=end.error,
+            model=end.model or self.messages[reply].model,
         )
         row.checkpoint = None
         return True
@@ -188,13 +190,13 @@ class Rows:
         row.beats += 1
         return replace(row.generation, stop_requested=row.stop_requested)
 
-    def next_attempt(self, id: GenerationId, worker: WorkerId, began_at: int) -> Generation | None:
+    def next_attempt(
+        self, id: GenerationId, worker: WorkerId, attempt: int, began_at: int
+    ) -> Generation | None:
         row = self.generations[id]
         if row.status is not Status.STREAMING or row.worker != worker:
             return None
-        row.generation = replace(
-            row.generation, attempt=row.generation.attempt + 1, attempt_began_at=began_at
-        )
+        row.generation = replace(row.generation, attempt=attempt, attempt_began_at=began_at)
         return row.generation
 
     def keep(self, worker: WorkerId, checkpoints: Sequence[Checkpoint]) -> None:

@@ -2,9 +2,10 @@
 
 from llmchat.tokenlog.redis_scripts import APPEND, DELETE, FENCE, WATCH
 from tests.simulation.connections import SimulatedTokenLog
+from tests.simulation.durable import DurableProvider
 from tests.simulation.process import MakeLog
 from tests.simulation.redis import SimulatedRedis, digest_of
-from tests.simulation.world import World
+from tests.simulation.world import MakeDurable, World
 
 _SCRIPTS = (APPEND, DELETE, FENCE, WATCH)
 
@@ -14,11 +15,12 @@ def broken_in(
     *,
     make_redis: type[SimulatedRedis] = SimulatedRedis,
     make_log: MakeLog = SimulatedTokenLog,
+    make_durable: MakeDurable = DurableProvider,
 ) -> str | None:
     """What went wrong, the way there, and how to see it again; None when all was well."""
     for script in _SCRIPTS:
         script.digest = digest_of(script.text)
-    world = World(seed, make_redis=make_redis, make_log=make_log)
+    world = World(seed, make_redis=make_redis, make_log=make_log, make_durable=make_durable)
     loop = world.loop
     try:
         with world.trace.listening():

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+from llmchat.access.members import Right
 from llmchat.domain import Conversation, Generation, Message, MessageOrder, Page, Turn
 from llmchat.errors import NotFound
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId, WorkerId
@@ -43,12 +44,18 @@ class _Remote:
 class SimulatedGenerations(_Remote):
     """A GenerationStore."""
 
-    async def get(self, owner: OwnerId, id: GenerationId) -> Generation:
+    async def get(
+        self, owner: OwnerId, id: GenerationId, *, right: Right = Right.READ
+    ) -> Generation:
         return await self._do(partial(self._rows.generation, id))
 
-    async def check_owner(self, owner: OwnerId, id: GenerationId) -> None:
+    async def check_owner(self, owner: OwnerId, id: GenerationId) -> bool:
         if id not in self._rows.generations:
             raise NotFound(id)
+        return True
+
+    async def count_live(self, owner: OwnerId) -> int:
+        return 0
 
     async def last_event_id(self, id: GenerationId) -> int | None:
         return await self._do(lambda: self._rows.generations[id].last_event_id)
@@ -74,9 +81,9 @@ class SimulatedGenerations(_Remote):
         return await self._do(partial(self._rows.take_over, seen, worker))
 
     async def next_attempt(
-        self, id: GenerationId, worker: WorkerId, *, began_at: int
+        self, id: GenerationId, worker: WorkerId, *, attempt: int, began_at: int
     ) -> Generation | None:
-        return await self._do(partial(self._rows.next_attempt, id, worker, began_at))
+        return await self._do(partial(self._rows.next_attempt, id, worker, attempt, began_at))
 
     async def checkpoint(self, worker: WorkerId, checkpoints: Sequence[Checkpoint]) -> None:
         await self._do(partial(self._rows.keep, worker, checkpoints))
@@ -100,7 +107,9 @@ class SimulatedGenerations(_Remote):
 class SimulatedConversations(_Remote):
     """A ConversationStore, as far as sending, following and stopping need one."""
 
-    async def get(self, owner: OwnerId, id: ConversationId) -> Conversation:
+    async def get(
+        self, owner: OwnerId, id: ConversationId, *, right: Right = Right.READ
+    ) -> Conversation:
         return await self._do(partial(self._rows.conversation, id))
 
     async def message(self, owner: OwnerId, id: MessageId) -> Message:
@@ -132,6 +141,11 @@ class SimulatedConversations(_Remote):
     async def update(
         self, owner: OwnerId, id: ConversationId, changes: Mapping[str, Any]
     ) -> Conversation:
+        raise NotImplementedError
+
+    async def add_title(
+        self, owner: OwnerId, id: ConversationId, title: str
+    ) -> Conversation | None:
         raise NotImplementedError
 
     async def delete(self, owner: OwnerId, id: ConversationId) -> Sequence[GenerationId]:

@@ -3,10 +3,13 @@
 import pytest
 
 from tests.simulation.connections import SimulatedTokenLog
+from tests.simulation.durable import DurableProvider
 from tests.simulation.planted import (
     ChecksThenAppends,
     FencesNobody,
+    ForgetsWhereItWas,
     LooksBeforeItSubscribes,
+    ReadsOneTokenAgain,
     ShowsBeforeItStores,
 )
 from tests.simulation.process import MakeLog
@@ -33,6 +36,11 @@ def test_a_take_over_that_fences_nobody_is_found() -> None:
     assert finds(make_redis=FencesNobody) is not None
 
 
+@pytest.mark.parametrize("make_durable", [ReadsOneTokenAgain, ForgetsWhereItWas])
+def test_a_mark_that_is_wrong_is_found(make_durable: type[DurableProvider]) -> None:
+    assert finds(make_durable=make_durable) is not None
+
+
 def test_a_seed_says_everything() -> None:
     seed = finds(make_log=ShowsBeforeItStores)
     assert seed is not None
@@ -41,10 +49,13 @@ def test_a_seed_says_everything() -> None:
 
 
 def finds(
-    *, make_redis: type[SimulatedRedis] = SimulatedRedis, make_log: MakeLog = SimulatedTokenLog
+    *,
+    make_redis: type[SimulatedRedis] = SimulatedRedis,
+    make_log: MakeLog = SimulatedTokenLog,
+    make_durable: type[DurableProvider] = DurableProvider,
 ) -> int | None:
     """The first seed in whose world it shows."""
     for seed in range(_SEEDS_TO_FIND_IT):
-        if broken_in(seed, make_redis=make_redis, make_log=make_log):
+        if broken_in(seed, make_redis=make_redis, make_log=make_log, make_durable=make_durable):
             return seed
     return None

@@ -60,6 +60,8 @@ class Weather:
     provider_fault_share: float
     sendings: tuple[Sending, ...]
     troubles: tuple[Trouble, ...]
+    durable: bool
+    """Whether the model's server keeps its answers."""
 
 
 def weather(rng: random.Random) -> Weather:
@@ -73,6 +75,7 @@ def weather(rng: random.Random) -> Weather:
         provider_fault_share=rng.choice([0.0, 0.3]),
         sendings=tuple(_sending(rng, conversations) for _ in range(rng.randint(1, 6))),
         troubles=tuple(_trouble(rng) for _ in range(rng.randint(0, 5))),
+        durable=rng.random() < 0.3,
     )
 
 

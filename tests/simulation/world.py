@@ -10,6 +10,7 @@ from llmchat.domain import LOCAL_OWNER, OnBusy
 from llmchat.errors import LlmchatError, StorageUnavailable
 from llmchat.ids import GenerationId
 from tests.simulation.connections import SimulatedTokenLog, no_connection
+from tests.simulation.durable import DurableProvider
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.monitor import Monitor, Violation
 from tests.simulation.network import Network
@@ -23,6 +24,7 @@ from tests.simulation.trace import Trace
 from tests.simulation.weather import Sending, Trouble, weather
 
 MakeRedis = type[SimulatedRedis]
+MakeDurable = type[DurableProvider]
 
 _MOST_SECONDS = 900.0
 _LOOK_SECONDS = 0.25
@@ -42,6 +44,7 @@ class World:
         *,
         make_redis: MakeRedis = SimulatedRedis,
         make_log: MakeLog = SimulatedTokenLog,
+        make_durable: MakeDurable = DurableProvider,
     ) -> None:
         self._rng = random.Random(f"{seed} world")
         self.weather = weather(random.Random(f"{seed} weather"))
@@ -53,10 +56,10 @@ class World:
         network = random.Random(f"{seed} network")
         self._to_store = Network(network, StorageUnavailable, fault_share=share, slow_share=slow)
         self._to_redis = Network(network, no_connection, fault_share=share, slow_share=slow)
-        provider = SimulatedProvider(
-            random.Random(f"{seed} provider"),
-            prefills=self.weather.prefills,
-            fault_share=self.weather.provider_fault_share,
+        dice, faults = random.Random(f"{seed} provider"), self.weather.provider_fault_share
+        self._durable = make_durable(dice, fault_share=faults) if self.weather.durable else None
+        provider = self._durable or SimulatedProvider(
+            dice, prefills=self.weather.prefills, fault_share=faults
         )
         changed = self.monitor.rows_changed
         self._redis = make_redis(network, self._to_redis, self.monitor.stored)
@@ -287,6 +290,8 @@ class World:
                 self.monitor.wrong(f"{id} is closed at {row.last_event_id}, its log at {said.last}")
             if (said.answer, said.reasoning) != (message.content, message.reasoning):
                 self.monitor.wrong(f"{id}: its message is not its log")
+        if self._durable is not None:
+            self.monitor.check_kept(self._durable.answers)
         for reader in self._readers:
             read, said = reader.transcript(), self.monitor.transcript(reader.id)
             if (read.answer, read.last, read.terminal) != (said.answer, said.last, said.terminal):

@@ -7,20 +7,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmchat.chat.context import Prompts, build_prompt, estimate_tokens
+from llmchat.chat.budget import Budget
+from llmchat.chat.context import Prompts, build_prompt
+from llmchat.chat.saying import sayings
 from llmchat.domain import Message, OnBusy, Params, PromptMessage, Role, Status
-from llmchat.errors import Invalid, NotFound
+from llmchat.errors import Invalid, NotFound, PromptTooLong
+from llmchat.events import ToolCall
 from llmchat.ids import ConversationId, MessageId
 from llmchat.providers.demo import DemoProvider
 from llmchat.providers.factory import ProviderFactory, Source
+from llmchat.providers.tokens import TokenCounter
 from llmchat.store.base import ConversationDraft
 from tests.contract.clocks import SetTime
 from tests.contract.stores import ME, Stores, sqlite_stores
 from tests.contract.strategies import bounded
 
 SYSTEM = "Be brief."
+CALL = ToolCall(0, "call_a", "look", "{}")
+"""Every answer here makes it; only what is answered is shown."""
 branches = st.lists(
-    st.tuples(st.sampled_from((Role.USER, Role.ASSISTANT)), st.text(max_size=40)), min_size=1
+    st.tuples(
+        st.sampled_from((Role.USER, Role.ASSISTANT, Role.ASSISTANT, Role.TOOL)),
+        st.text(max_size=40),
+    ),
+    min_size=1,
 )
 
 
@@ -43,17 +53,26 @@ def message(role: Role, content: str) -> Message:
         error=None,
         siblings=(),
         created_at=SetTime().now(),
+        tool_calls=(CALL,) if role is Role.ASSISTANT else (),
+        tool_call_id=CALL.id if role is Role.TOOL else None,
     )
 
 
 def talk(count: int) -> list[Message]:
-    """Questions and answers of about ten tokens each, and one more question."""
-    turns = [(role, f"{n:036}") for n in range(count) for role in (Role.USER, Role.ASSISTANT)]
+    """Questions and answers of ten tokens each, and one more question."""
+    turns = [(role, f"{n:010}") for n in range(count) for role in (Role.USER, Role.ASSISTANT)]
     return said([*turns, (Role.USER, "the question")])
 
 
+def chars(messages: Sequence[PromptMessage]) -> int:
+    """A model that counts characters."""
+    return sum(len(each.content) for each in messages)
+
+
 def shown(branch: Sequence[Message], budget_tokens: int, system: str | None = None) -> list[str]:
-    prompt = build_prompt("echo", system, branch, Params(), budget_tokens=budget_tokens)
+    prompt = build_prompt(
+        "echo", system, branch, Params(), budget_tokens=budget_tokens, count=chars
+    )
     return [each.content for each in prompt.messages]
 
 
@@ -75,25 +94,41 @@ class TestBudget:
         assert shown(said([(Role.USER, "x" * 100_000)]), 10) == ["x" * 100_000]
 
     def test_the_system_prompt_counts(self) -> None:
-        with_system = shown(talk(5), 60, "s" * 120)
-        assert len(with_system) - 1 < len(shown(talk(5), 60))
+        with_system = shown(talk(5), 60, "s" * 20)
+        assert len(with_system) - 1 == len(shown(talk(5), 40)) < len(shown(talk(5), 60))
+
+    def test_what_came_of_a_tool_stays_with_its_question(self) -> None:
+        called = [(Role.USER, "weather"), (Role.ASSISTANT, "look it up"), (Role.TOOL, "rain")]
+        branch = [*talk(3), *said(called)]
+        assert shown(branch, 0) == ["weather", "look it up", "rain"]
 
     @bounded
     @given(branches, st.integers(0, 200), st.none() | st.text(min_size=1, max_size=40))
     def test_what_is_shown_is_the_end_of_what_was_said(
         self, branch: list[tuple[Role, str]], budget: int, system: str | None
     ) -> None:
-        prompt = build_prompt("echo", system, said(branch), Params(), budget_tokens=budget)
+        prompt = build_prompt(
+            "echo", system, said(branch), Params(), budget_tokens=budget, count=chars
+        )
         kept = [(each.role, each.content) for each in prompt.messages]
         if system is not None:
             assert kept.pop(0) == (Role.SYSTEM, system)
-        heard = [(role, content) for role, content in branch if content]
-        assert kept == heard[len(heard) - len(kept) :]
-        turns = [place for place, (role, _) in enumerate(kept) if role is Role.USER]
-        if len(kept) < len(heard):
-            assert turns[:1] == [0], "what is cut is cut at a question"
-        if len(turns) > 1:
-            assert sum(estimate_tokens(each) for each in prompt.messages) <= budget
+        heard = [(each.role, each.content) for each in sayings(said(branch))]
+        left_out, end = heard[: len(heard) - len(kept)], heard[len(heard) - len(kept) :]
+        assert kept == end, "the newest, in their order"
+        questions = [place for place, (role, _) in enumerate(kept) if role is Role.USER]
+        assert bool(kept) == bool(heard), "the newest turn stays"
+        if left_out:
+            assert questions[0] == 0, "what is cut is cut at a question"
+        older_turns = len(questions) - 1 if questions[:1] == [0] else len(questions)
+        if older_turns > 0:
+            assert chars(prompt.messages) <= budget
+        if left_out:
+            begin = max(
+                (at for at, (role, _) in enumerate(left_out) if role is Role.USER), default=0
+            )
+            next_turn = sum(len(content) for _, content in left_out[begin:])
+            assert chars(prompt.messages) + next_turn > budget, "no more is cut than has to be"
 
 
 class TestWhatIsSaid:
@@ -105,13 +140,9 @@ class TestWhatIsSaid:
         assert shown(said([(Role.USER, "a")]), 100, "") == ["a"]
 
     def test_reasoning_is_nobodys_business(self) -> None:
-        prompt = build_prompt("echo", None, talk(1), Params(seed=1), budget_tokens=100)
+        prompt = build_prompt("echo", None, talk(1), Params(seed=1), budget_tokens=9, count=chars)
         assert "never shown" not in str(prompt)
         assert (prompt.model, prompt.params) == ("echo", Params(seed=1))
-
-    @pytest.mark.parametrize(("text", "tokens"), [("", 4), ("abcd", 5), ("漢字", 5), ("😀" * 4, 8)])
-    def test_the_estimate_counts_bytes(self, text: str, tokens: int) -> None:
-        assert estimate_tokens(PromptMessage(Role.USER, text)) == tokens
 
 
 class TestPrompts:
@@ -127,6 +158,7 @@ class TestPrompts:
             texts = [each.content for each in prompt.messages]
             assert texts == [SYSTEM, "first", "answer", "second"]
             assert prompt.model == "echo"
+            assert (prompt.owner, prompt.key) == (ME, second.generation.id)
 
     async def test_another_answer_does_not_see_the_first(self, tmp_path: Path) -> None:
         async with sqlite_stores(tmp_path) as stores:
@@ -139,17 +171,36 @@ class TestPrompts:
         async with sqlite_stores(tmp_path) as stores:
             conversation = await stores.conversation()
             turn = await stores.ask(conversation)
-            unknown = ProviderFactory([], default_model=None)
             with pytest.raises(Invalid):
-                await Prompts(stores.conversations, unknown, budget_tokens=9).prepare(
+                await prompts(stores, ProviderFactory([], default_model=None)).prepare(
                     turn.generation
                 )
             await stores.conversations.delete(ME, conversation.id)
             with pytest.raises(NotFound):
                 await prompts(stores).prepare(turn.generation)
 
+    async def test_history_makes_room_and_a_question_that_is_too_long_does_not(
+        self, tmp_path: Path
+    ) -> None:
+        async with sqlite_stores(tmp_path) as stores:
+            conversation = await stores.conversation()
+            models = demo(context_window=400)
+            await stores.talk(conversation, "history " * 200)
+            fits = await stores.ask(conversation, "question " * 100)
+            _, prompt = await prompts(stores, models).prepare(fits.generation)
+            assert [each.content for each in prompt.messages] == ["question " * 100]
+            await stores.answer(fits)
 
-def prompts(stores: Stores) -> Prompts:
-    demo = Source("demo", DemoProvider(), "built in", "the test")
-    models = ProviderFactory([demo], default_model=None)
-    return Prompts(stores.conversations, models, budget_tokens=8192)
+            too_long = await stores.ask(conversation, "question " * 400)
+            with pytest.raises(PromptTooLong, match="context window of demo/echo holds 400"):
+                await prompts(stores, models).prepare(too_long.generation)
+
+
+def demo(context_window: int | None = None) -> ProviderFactory:
+    source = Source("demo", DemoProvider(), "built in", "the test", context_window=context_window)
+    return ProviderFactory([source], default_model=None)
+
+
+def prompts(stores: Stores, models: ProviderFactory | None = None) -> Prompts:
+    models = models or demo(context_window=200_000)
+    return Prompts(stores.conversations, models, Budget(TokenCounter(None), models))

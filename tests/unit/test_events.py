@@ -19,6 +19,7 @@ from llmchat.events import (
     ToolCall,
     Transcript,
     Usage,
+    answerable_calls,
     fold,
     from_json,
     is_terminal,
@@ -26,9 +27,10 @@ from llmchat.events import (
     merge,
     name_of,
     to_json,
+    whole_calls,
 )
 from tests.contract.following import assert_says
-from tests.contract.strategies import bounded, logs
+from tests.contract.strategies import bounded, logs, tool_calls
 
 PROBLEM = Problem("invalid", "No", 422, "Not so.", 1.5, "gen_1", [{"loc": ["body"], "msg": "x"}])
 EVENTS: dict[str, Event] = {
@@ -139,3 +141,39 @@ def adjacent(entries: Sequence[Entry]) -> Iterable[bool]:
             and isinstance(other.event, Delta)
             and one.event.channel == other.event.channel
         )
+
+
+class TestAnswerableCalls:
+    def test_each_call_has_an_id_of_its_own_and_its_place(self) -> None:
+        pieces = [
+            ToolCall(3, "same", "b", '{"x"'),
+            ToolCall(1, None, "a", ""),
+            ToolCall(3, None, None, ":1}"),
+            ToolCall(7, "same", None, ""),
+            ToolCall(8, "", "d", ""),
+        ]
+        assert answerable_calls(pieces) == [
+            ToolCall(0, "call_0", "a", ""),
+            ToolCall(1, "same", "b", '{"x":1}'),
+            ToolCall(2, "same_1", "", ""),
+            ToolCall(3, "call_3", "d", ""),
+        ]
+
+    def test_an_id_that_is_made_up_is_nobody_elses_and_no_longer_than_any(self) -> None:
+        pieces = [
+            ToolCall(0, None, "a", ""),
+            ToolCall(1, "call_0", "b", ""),
+            ToolCall(2, "x" * 256, "c", ""),
+            ToolCall(3, "x" * 256, "d", ""),
+        ]
+        ids = [call.id for call in answerable_calls(pieces)]
+        assert ids[:3] == ["call_0_1", "call_0", "x" * 256]
+        assert len(set(ids)) == 4
+        assert all(len(id_) <= 256 for id_ in ids if id_)
+
+    @bounded
+    @given(st.lists(tool_calls, max_size=8))
+    def test_what_is_answerable_stays_as_it_is(self, pieces: list[ToolCall]) -> None:
+        calls = answerable_calls(pieces)
+        assert answerable_calls(calls) == calls
+        assert len({call.id for call in calls}) == len(calls) == len(whole_calls(pieces))

@@ -85,6 +85,28 @@ def test_what_was_there_before_is_in_its_first_attempt(path: Path, url: str) -> 
     assert began == 1
 
 
+def test_messages_outlive_the_way_down_and_up_without_their_calls(path: Path, url: str) -> None:
+    migrations.upgrade(url)
+    message = {
+        **dict.fromkeys(("id", "conversation_id", "role", "status", "reasoning"), "x"),
+        "content": "the text",
+        "depth": 0,
+        "created_at": 0,
+        "parts": '["the text"]',
+        "tool_calls": "[]",
+        "tool_call_id": "call_a",
+    }
+    names, marks = ", ".join(message), ", ".join("?" * len(message))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        insert = f"INSERT INTO message ({names}) VALUES ({marks})"
+        connection.execute(insert, list(message.values()))
+    migrations.downgrade(url, "0002")
+    migrations.upgrade(url)
+    with closing(sqlite3.connect(path)) as connection:
+        query = "SELECT content, parts, tool_calls, tool_call_id FROM message"
+        assert connection.execute(query).fetchall() == [("the text", None, None, None)]
+
+
 def test_an_upgrade_of_what_is_new_already_changes_nothing(path: Path, url: str) -> None:
     migrations.upgrade(url)
     before = path.read_bytes()

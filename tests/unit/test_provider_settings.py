@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from llmchat.config.provider import KEYS_OF_A_TABLE, ProviderSettings
+from llmchat.config.provider import (
+    KEYS_OF_A_TABLE,
+    KINDS,
+    AnthropicSettings,
+    DemoSettings,
+    OllamaSettings,
+    OpenAISettings,
+)
 from llmchat.settings import Settings
 from tests.unit.workplace import Workplace
 
@@ -15,15 +22,16 @@ def place(tmp_path: Path) -> Workplace:
     return Workplace(tmp_path)
 
 
-DEMO = ProviderSettings(kind="demo", source="built in")
-LOCAL = ProviderSettings(
-    base_url="http://127.0.0.1:8080/v1",
+DEMO = DemoSettings(source="built in")
+LOCAL = OpenAISettings(
+    urls=("http://127.0.0.1:8080/v1",),
     prefill=True,
+    thinking_switch="chat_template_kwargs",
     source="looked for on localhost:8080",
     optional=True,
 )
-OLLAMA = ProviderSettings(
-    base_url="http://127.0.0.1:11434/v1",
+OLLAMA = OllamaSettings(
+    urls=("http://127.0.0.1:11434",),
     prefill=True,
     source="looked for on localhost:11434",
     optional=True,
@@ -44,32 +52,54 @@ class TestFound:
         assert list(place.load().resolved_providers()) == ["groq", "local", "ollama", "demo"]
 
     @pytest.mark.parametrize(
-        ("variable", "name", "base_url"),
+        ("variable", "name", "base_url", "thinking_switch"),
         [
-            ("OPENAI_API_KEY", "openai", "https://api.openai.com/v1"),
-            ("ANTHROPIC_API_KEY", "anthropic", "https://api.anthropic.com/v1"),
+            ("OPENAI_API_KEY", "openai", "https://api.openai.com/v1", "reasoning_effort"),
             (
                 "GEMINI_API_KEY",
                 "gemini",
                 "https://generativelanguage.googleapis.com/v1beta/openai",
+                "reasoning_effort",
             ),
-            ("MISTRAL_API_KEY", "mistral", "https://api.mistral.ai/v1"),
-            ("DEEPSEEK_API_KEY", "deepseek", "https://api.deepseek.com/v1"),
-            ("GROQ_API_KEY", "groq", "https://api.groq.com/openai/v1"),
-            ("TOGETHER_API_KEY", "together", "https://api.together.xyz/v1"),
-            ("OPENROUTER_API_KEY", "openrouter", "https://openrouter.ai/api/v1"),
-            ("AIMLAPI_API", "aimlapi", "https://api.aimlapi.com/v1"),
-            ("AIMLAPI_API_KEY", "aimlapi", "https://api.aimlapi.com/v1"),
+            ("MISTRAL_API_KEY", "mistral", "https://api.mistral.ai/v1", "reasoning_effort"),
+            ("DEEPSEEK_API_KEY", "deepseek", "https://api.deepseek.com/v1", "thinking"),
+            ("GROQ_API_KEY", "groq", "https://api.groq.com/openai/v1", "reasoning_effort"),
+            ("TOGETHER_API_KEY", "together", "https://api.together.xyz/v1", "reasoning"),
+            ("OPENROUTER_API_KEY", "openrouter", "https://openrouter.ai/api/v1", "reasoning"),
+            ("XAI_API_KEY", "xai", "https://api.x.ai/v1", "reasoning_effort"),
+            ("CEREBRAS_API_KEY", "cerebras", "https://api.cerebras.ai/v1", "reasoning_effort"),
+            ("AIMLAPI_API", "aimlapi", "https://api.aimlapi.com/v1", "none"),
+            ("AIMLAPI_API_KEY", "aimlapi", "https://api.aimlapi.com/v1", "none"),
         ],
     )
     def test_a_key_switches_a_provider_on(
-        self, place: Workplace, variable: str, name: str, base_url: str
+        self, place: Workplace, variable: str, name: str, base_url: str, thinking_switch: str
     ) -> None:
-        assert place.load({variable: "sk-1"}).providers == {
-            name: ProviderSettings(
-                kind="openai", base_url=base_url, api_key=SecretStr("sk-1"), source=variable
-            )
+        expected = {
+            "base_url": base_url,
+            "api_key": "sk-1",
+            "thinking_switch": thinking_switch,
+            "source": variable,
         }
+        assert place.load({variable: "sk-1"}).providers == {
+            name: OpenAISettings.model_validate(expected)
+        }
+
+    @pytest.mark.parametrize(
+        ("url", "base_url"),
+        [
+            ("", "https://api.anthropic.com/v1"),
+            ("https://proxy.example", "https://proxy.example/v1"),
+            ("https://proxy.example/v1/", "https://proxy.example/v1"),
+        ],
+    )
+    def test_anthropic_is_asked_by_its_own_api(
+        self, place: Workplace, url: str, base_url: str
+    ) -> None:
+        found = place.load({"ANTHROPIC_API_KEY": "sk-1", "ANTHROPIC_BASE_URL": url}).providers
+        assert found["anthropic"] == AnthropicSettings(
+            urls=(base_url,), api_key=SecretStr("sk-1"), source=found["anthropic"].source
+        )
 
     def test_openai_is_where_its_url_says(self, place: Workplace) -> None:
         environ = {"OPENAI_BASE_URL": "http://proxy:4000/"}
@@ -83,18 +113,17 @@ class TestFound:
     def test_ollama_is_where_it_is_said_to_be(self, place: Workplace) -> None:
         environ = {"OLLAMA_HOST": "0.0.0.0:11500"}
         found = place.load(environ).resolved_providers()["ollama"]
-        assert found == ProviderSettings(
-            base_url="http://127.0.0.1:11500/v1", prefill=True, source="OLLAMA_HOST"
-        )
-        environ["OLLAMA_BASE_URL"] = "http://gpu:11434"
-        assert place.load(environ).providers["ollama"].base_url == "http://gpu:11434/v1"
+        assert found == OllamaSettings(urls=("http://127.0.0.1:11500",), source="OLLAMA_HOST")
+        environ["OLLAMA_BASE_URL"] = "http://gpu:11434/v1"
+        assert place.load(environ).providers["ollama"].base_url == "http://gpu:11434"
 
     def test_a_server_is_where_it_is_said_to_be(self, place: Workplace) -> None:
         environ = {"LLM_SERVER_URL": "http://gpu:8000", "LLM_API_KEY": "sk-1"}
-        assert place.load(environ).resolved_providers()["local"] == ProviderSettings(
-            base_url="http://gpu:8000/v1",
+        assert place.load(environ).resolved_providers()["local"] == OpenAISettings(
+            urls=("http://gpu:8000/v1",),
             api_key=SecretStr("sk-1"),
             prefill=True,
+            thinking_switch="chat_template_kwargs",
             source="LLM_SERVER_URL and LLM_API_KEY",
         )
 
@@ -128,14 +157,14 @@ class TestTable:
             """,
         )
         assert place.load().providers == {
-            "fast_1": ProviderSettings(
-                base_url="https://fast.example.com/v1",
+            "fast_1": OpenAISettings(
+                urls=("https://fast.example.com/v1",),
                 api_key=SecretStr("sk-1"),
                 headers={"X-Client-ID": "llmchat"},
                 models=("small", "large"),
                 source="llmchat.toml",
             ),
-            "2nd-demo": ProviderSettings(kind="demo", source="llmchat.toml"),
+            "2nd-demo": DemoSettings(source="llmchat.toml"),
         }
 
     def test_one_of_several_urls(self, place: Workplace) -> None:
@@ -149,8 +178,12 @@ class TestTable:
             "[providers.groq]\nmodels = ['b']",
         )
         providers = place.load({"OPENAI_API_KEY": "sk-2", "GROQ_API_KEY": "sk-3"}).providers
-        assert providers["openai"] == ProviderSettings(
-            base_url="http://a", api_key=SecretStr("sk-2"), models=("a",), source="OPENAI_API_KEY"
+        assert providers["openai"] == OpenAISettings(
+            urls=("http://a",),
+            api_key=SecretStr("sk-2"),
+            models=("a",),
+            thinking_switch="reasoning_effort",
+            source="OPENAI_API_KEY",
         )
         assert providers["groq"].base_url == "https://api.groq.com/openai/v1"
         assert providers["groq"].models == ("b",)
@@ -181,30 +214,45 @@ class TestTable:
         assert not found.optional
         assert found.source == "llmchat.toml"
 
-    @pytest.mark.parametrize("kind", ["ollama", "anthropic", "websocket", "gguf"])
-    def test_of_a_later_version_says_so_and_no_more(self, place: Workplace, kind: str) -> None:
-        place.write("llmchat.toml", f"[providers.x]\nkind = '{kind}'\nurls = ['wss://x']")
-        assert place.problem() == (
-            f'providers.x in llmchat.toml: kind "{kind}" is not available in this version yet;'
-            ' use "openai" or "demo", or take the table out.'
+    def test_of_an_ollama_has_its_own_keys(self, place: Workplace) -> None:
+        place.write(
+            "llmchat.toml",
+            "[providers.gpu]\nkind = 'ollama'\nbase_url = 'http://gpu:11434/v1/'\n"
+            "keep_alive = '1h30m'\ncontext_window = 32768",
+        )
+        assert place.load().providers["gpu"] == OllamaSettings(
+            urls=("http://gpu:11434",),
+            keep_alive="1h30m",
+            context_window=32768,
+            prefill=True,
+            source="llmchat.toml",
         )
 
     @pytest.mark.parametrize(
         ("table", "problem"),
         [
+            ("[providers.ollama]\nkeep_alive = 'long'",
+             "providers.ollama.keep_alive in llmchat.toml: expected a time such as"),
+            ("[providers.anthropic]\nmax_tokens = 0",
+             "providers.anthropic.max_tokens in llmchat.toml: expected a number greater than"),
             ("[providers.x]", "providers.x in llmchat.toml: base_url is missing"),
             ("[providers.x]\nkind = 'opnai'\nbase_url = 'http://x'",
-             "providers.x.kind in llmchat.toml: expected 'openai' or 'demo'."),
-            ("[providers.x]\nbase_urls = ['http://a', 'http://b']",
-             "providers.x in llmchat.toml: base_urls takes one URL: several are not available"),
-            ("[providers.x]\nbase_urls = 'http://a'",
-             "providers.x in llmchat.toml: base_urls takes one URL"),
+             "providers.x.kind in llmchat.toml: there is no such kind of provider; there are"),
+            ("[providers.x]\nbase_urls = ['http://a', 'b']",
+             "providers.x.base_urls.1 in llmchat.toml: expected a URL such as http"),
+            ("[providers.x]\nkind = 'websocket'\nurls = 'https://x'",
+             "providers.x.urls.0 in llmchat.toml: expected a URL such as wss://"),
+            ("[providers.x]\nkind = 'gguf'", "providers.x.path in llmchat.toml: "),
+            ("[providers.x]\nkind = 'gguf'\npath = 'a'\nbase_url = 'http://x'",
+             "providers.x.base_url in llmchat.toml: expected at most 0 of them"),
+            ("[providers.x]\nkind = 'gguf'\npath = 'a'\nmodels = ['a', 'b']",
+             "providers.x.models in llmchat.toml: "),
             ("[providers.groq]\nbase_urls = ['http://a']\nbase_url = 'http://a'",
              "providers.groq in llmchat.toml: base_url and base_urls are both set"),
             ("[providers.x]\nbase_url = 'x'",
-             "providers.x.base_url in llmchat.toml: expected a URL such as http"),
+             "providers.x.base_url.0 in llmchat.toml: expected a URL such as http"),
             ("[providers.x]\nbase_url = 1",
-             "providers.x.base_url in llmchat.toml: expected a valid string"),
+             "providers.x.base_url.0 in llmchat.toml: expected a valid string"),
             ("[providers.X]\nbase_url = 'http://x'",
              "providers.X in llmchat.toml: expected a provider name"),
             ("[providers.'a/b']\nbase_url = 'http://x'",
@@ -241,7 +289,7 @@ class TestTable:
 
 class TestProviderSettings:
     def test_can_be_given_directly(self) -> None:
-        mine = ProviderSettings(base_url="http://127.0.0.1:1/v1", source="test")
+        mine = OpenAISettings(urls=("http://127.0.0.1:1/v1",), source="test")
         assert Settings(providers={"openai": mine}).providers == {"openai": mine}
 
     def test_cannot_be_changed_later(self) -> None:
@@ -250,10 +298,10 @@ class TestProviderSettings:
 
     def test_does_not_show_a_key_that_is_wrong(self) -> None:
         with pytest.raises(ValidationError) as caught:
-            ProviderSettings.model_validate({"base_url": "http://x", "api_key": ["sk-1"]})
+            OpenAISettings.model_validate({"base_url": "http://x", "api_key": ["sk-1"]})
         assert "sk-1" not in str(caught.value)
 
     def test_the_keys_of_a_table_are_fields(self) -> None:
-        fields = ProviderSettings.model_fields.keys()
-        assert set(KEYS_OF_A_TABLE) - fields == {"base_urls", "api_key_file"}
+        fields = {key for kind in KINDS.values() for key in kind.model_fields}
+        assert set(KEYS_OF_A_TABLE) - fields == {"base_url", "base_urls", "url", "api_key_file"}
         assert fields - set(KEYS_OF_A_TABLE) == {"source", "optional"}

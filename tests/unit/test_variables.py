@@ -178,11 +178,3 @@ class TestSpelling:
         assert place.load(links) == Settings()
         place.write(".env", "LLMCHAT_PORT=80")
         assert place.load(links).port == 80
-
-    @pytest.mark.parametrize("name", ["LLM_WEBSOCKET_URL", "LLM_WEBSOCKET_URLS", "LLM_MODEL_NAME"])
-    def test_a_name_of_a_later_version_says_so(self, place: Workplace, name: str) -> None:
-        problem = place.problem({name: "wss://example.com"})
-        assert problem.startswith(
-            f"{name} in the environment: the WebSocket model is not available"
-        )
-        assert place.load({name: ""}) == Settings()

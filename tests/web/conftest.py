@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 import structlog
+from fastapi import FastAPI
 
 from llmchat.app import create_app
 from llmchat.server import Server
 from llmchat.settings import Settings
+from llmchat.web.wire import BoundedHttp
 from tests.client import Client, connect
 from tests.raw_http import PATIENCE_SECONDS
 
@@ -24,11 +26,27 @@ UNPACED = {"tokens_per_second": 0}
 
 @contextmanager
 def serving(data_dir: Path, **settings: Any) -> Iterator[str]:
-    """The base URL of a service in a thread of its own, which keeps uvicorn's hands off the
-    signals of this process; at the end it is drained like the real one."""
+    """The base URL of a service."""
+    with served(data_dir, **settings) as (url, _):
+        yield url
+
+
+@contextmanager
+def served(data_dir: Path, **settings: Any) -> Iterator[tuple[str, asyncio.AbstractEventLoop]]:
+    """The same with its event loop, which runs in a thread of its own: that keeps uvicorn's hands
+    off the signals of this process. At the end it is drained like the real one."""
     chosen = {"shutdown_grace_seconds": 0, "heartbeat_seconds": 0.2, **settings}
-    app = create_app(Settings(data_dir=data_dir, discover=False, **chosen))
-    server = Server(app, host="127.0.0.1", port=0)
+    of_ours = Settings(data_dir=data_dir, discover=False, **chosen)
+    with serve(create_app(of_ours), body_seconds=of_ours.body_seconds) as service:
+        yield service
+
+
+@contextmanager
+def serve(
+    app: FastAPI, *, body_seconds: float = BoundedHttp.body_seconds
+) -> Iterator[tuple[str, asyncio.AbstractEventLoop]]:
+    """An application of ours, in the same way."""
+    server = Server(app, host="127.0.0.1", port=0, body_seconds=body_seconds)
     ready: Future[str] = Future()
     with ThreadPoolExecutor(1, "service") as thread:
         running = thread.submit(asyncio.run, server.serve_app(ready.set_result))
@@ -37,7 +55,7 @@ def serving(data_dir: Path, **settings: Any) -> Iterator[str]:
         if running.done():
             running.result()
         try:
-            yield ready.result(0)
+            yield ready.result(0), server._loop
         finally:
             server._loop.call_soon_threadsafe(server.handle_exit, signal.SIGTERM, None)
             running.result(PATIENCE_SECONDS)
@@ -60,7 +78,10 @@ async def client(base_url: str) -> AsyncIterator[Client]:
 def captured_logs() -> Iterator[None]:
     """The service's log lines become log records, so that pytest keeps them with their test."""
     structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, structlog.stdlib.render_to_log_kwargs],
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.render_to_log_kwargs,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )

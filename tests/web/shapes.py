@@ -25,6 +25,8 @@ MESSAGE = {
     "role",
     "content",
     "reasoning",
+    "tool_calls",
+    "tool_call_id",
     "status",
     "model",
     "generation_id",
@@ -48,7 +50,7 @@ GENERATION = {
     "first_token_at",
     "ended_at",
 }
-GENERATION_DETAIL = GENERATION | {"text", "reasoning", "last_event_id"}
+GENERATION_DETAIL = GENERATION | {"text", "reasoning", "tool_calls", "last_event_id"}
 USAGE = {
     "input_tokens",
     "output_tokens",

@@ -33,7 +33,7 @@ async def test_the_console_and_all_of_its_files_are_our_own(client: Client) -> N
     urls = re.findall(r"""["'](https?:)?//[^"']*["']""", page.text)
 
     assert page.headers["content-type"].startswith("text/html")
-    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert "default-src 'none'" in page.headers["content-security-policy"]
     assert urls == []
     assert len(references.found) >= 3
     for reference in [*references.found, "/openapi.json"]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from llmchat.web.examples import IMAGE
 from tests.client import Client, Json
 from tests.web.conftest import UNPACED
 from tests.web.shapes import problem_of
@@ -65,6 +66,13 @@ PARAMS: Json = {
 }
 
 
+PARTS: list[Json] = [
+    {"type": "image_url", "image_url": {"url": IMAGE, "detail": "low"}},
+    {"type": "text", "text": "x"},
+]
+CALL: Json = {"id": "x", "type": "function", "function": {"name": "x", "arguments": "{}"}}
+
+
 async def fields(client: Client) -> dict[str, Json]:
     """Every call that takes a body, with a body that it takes; `QUICK` comes to each."""
     conversation = await client.conversation(title="x")
@@ -83,9 +91,22 @@ async def fields(client: Client) -> dict[str, Json]:
             "parent_id": None,
             "on_busy": "queue",
         },
+        f"/api/conversations/{conversation}/messages?parts": {
+            "content": PARTS,
+            "on_busy": "queue",
+        },
+        f"/api/conversations/{conversation}/messages?results": {
+            "tool_results": [{"tool_call_id": "x", "content": "x"}],
+            "on_busy": "queue",
+        },
         f"/api/messages/{sent.reply_id}/regenerate": {"on_busy": "queue"},
         "/api/llm/generate": {"prompt": "x"},
-        "/api/llm/chat": {"messages": [{"role": "user", "content": "x"}]},
+        "/api/llm/chat": {"messages": [{"role": "user", "content": "x", "reasoning": ""}]},
+        "/api/llm/chat?parts": {"messages": [{"role": "user", "content": PARTS}]},
+        "/api/llm/chat?calls": {"messages": [{"role": "assistant", "tool_calls": [CALL]}]},
+        "/api/llm/chat?results": {
+            "messages": [{"role": "tool", "tool_call_id": "x", "content": "x"}]
+        },
         "/api/llm/chat/session": {
             "session_id": "hostile",
             "message": "x",

@@ -16,10 +16,16 @@ CONTRACT = {
     "/api/conversations/{id}": {"get", "patch", "delete"},
     "/api/conversations/{id}/messages": {"get", "post", "delete"},
     "/api/conversations/{id}/stream": {"get"},
+    "/api/conversations/{id}/members": {"get", "post"},
+    "/api/conversations/{id}/members/{user}": {"delete"},
+    "/api/conversations/{id}/link": {"post", "delete"},
+    "/api/shared/{secret}": {"get"},
     "/api/messages/{id}/regenerate": {"post"},
     "/api/generations/{id}": {"get"},
     "/api/generations/{id}/stream": {"get"},
     "/api/generations/{id}/stop": {"post"},
+    "/api/generations/{id}/ticket": {"post"},
+    "/api/session": {"post", "delete"},
     "/api/llm/models": {"get"},
     "/api/llm/health": {"get"},
     "/api/llm/generate": {"post"},
@@ -27,6 +33,9 @@ CONTRACT = {
     "/api/llm/chat/session": {"post"},
     "/api/llm/chat/session/{id}": {"get", "delete"},
     "/api/llm/chat/session/{id}/history": {"get", "delete"},
+    "/api/keys": {"get", "post"},
+    "/api/keys/{id}": {"delete"},
+    "/api/me": {"get"},
     "/health": {"get"},
     "/health/live": {"get"},
     "/health/ready": {"get"},
@@ -171,9 +180,12 @@ async def _existing(client: Client, path: str) -> str:
     """The path with the id of something that is there, and is new."""
     if "/session/" in path:
         return path.replace("{id}", "fox-1")
-    if "{id}" not in path:
+    if "{" not in path:
         return path
     conversation = await client.conversation()
+    if "{secret}" in path:
+        link = await client.http.post(f"/api/conversations/{conversation}/link")
+        return str(link.json()["url"])
     if path.startswith("/api/conversations"):
         return path.replace("{id}", conversation)
     sent = await client.send(conversation, model="demo/echo")

@@ -76,6 +76,7 @@ async def test_messages_are_answered(client: Client) -> None:
         "role": "assistant",
         "content": "You said: two",
         "reasoning": "",
+        "tool_calls": [],
     }
 
 

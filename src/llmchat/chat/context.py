@@ -1,14 +1,14 @@
 """Which messages a model gets to see: whole turns, the newest first, within a token budget."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
+from llmchat.chat.budget import Budget
+from llmchat.chat.saying import sayings
 from llmchat.domain import Generation, Message, Params, Prompt, PromptMessage, Role
 from llmchat.providers.base import Models, Provider
 from llmchat.store.base import ConversationStore
-
-# An estimate on the safe side for English and code; servers add a few tokens around each message.
-_BYTES_PER_TOKEN = 4
-_TOKENS_PER_MESSAGE = 4
 
 
 def build_prompt(
@@ -18,26 +18,24 @@ def build_prompt(
     params: Params,
     *,
     budget_tokens: int,
+    count: Callable[[Sequence[PromptMessage]], int],
 ) -> Prompt:
-    """The system prompt and the newest message always stay; older turns while they fit.
+    """The system prompt and the newest turn always stay; older turns while they fit.
 
-    A turn is a question with the answers behind it: half a turn would show the model an answer to
-    a question that it cannot see.
+    A turn is a question with all that is behind it up to the next: half a turn would show the model
+    an answer to a question that it cannot see, or calls of tools without what came of them.
     """
     system = [PromptMessage(Role.SYSTEM, system_prompt)] if system_prompt else []
-    said = [PromptMessage(m.role, m.content) for m in branch if m.content]
-    left = budget_tokens - sum(estimate_tokens(message) for message in system)
-    kept: list[PromptMessage] = []
+    said = sayings(branch)
+    left = budget_tokens - count(system)
+    kept: list[list[PromptMessage]] = []
     for turn in reversed(_turns(said)):
-        left -= sum(estimate_tokens(message) for message in turn)
+        left -= count(turn)
         if kept and left < 0:
             break
-        kept = [*turn, *kept]
-    return Prompt(model, [*system, *kept], params)
-
-
-def estimate_tokens(message: PromptMessage) -> int:
-    return len(message.content.encode()) // _BYTES_PER_TOKEN + _TOKENS_PER_MESSAGE
+        kept.append(turn)
+    newest = [message for turn in reversed(kept) for message in turn]
+    return Prompt(model, [*system, *newest], params)
 
 
 def _turns(messages: Sequence[PromptMessage]) -> list[list[PromptMessage]]:
@@ -52,22 +50,24 @@ def _turns(messages: Sequence[PromptMessage]) -> list[list[PromptMessage]]:
 class Prompts:
     """Makes the prompt when a generation's turn comes: what was queued sees what came before."""
 
-    def __init__(
-        self, conversations: ConversationStore, models: Models, *, budget_tokens: int
-    ) -> None:
+    def __init__(self, conversations: ConversationStore, models: Models, budget: Budget) -> None:
         self._conversations = conversations
         self._models = models
-        self._budget_tokens = budget_tokens
+        self._budget = budget
 
     async def prepare(self, generation: Generation) -> tuple[Provider, Prompt]:
-        """Raises Invalid for a model that no provider has, NotFound when it was deleted."""
-        provider, name = self._models.resolve(generation.model)
+        """Raises Invalid for a model that no provider has, NotFound when it was deleted,
+        PromptTooLong when even the newest turn does not fit."""
+        model, params = generation.model, generation.params
+        provider, name = self._models.resolve(model)
         conversation = await self._conversations.get(generation.owner, generation.conversation_id)
         prompt = build_prompt(
             name,
             conversation.system_prompt,
             await self._conversations.branch(generation.message_id),
-            generation.params,
-            budget_tokens=self._budget_tokens,
+            params,
+            budget_tokens=self._budget.for_messages(model, params),
+            count=partial(self._budget.count, model),
         )
-        return provider, prompt
+        self._budget.check(model, prompt.messages, params)
+        return provider, replace(prompt, owner=generation.owner, key=generation.id)

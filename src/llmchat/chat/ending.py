@@ -5,23 +5,34 @@ from dataclasses import replace
 from datetime import datetime
 
 from llmchat.chat.patience import patiently
-from llmchat.domain import Generation, Status
+from llmchat.domain import Generation, Prompt, Status
 from llmchat.errors import Interrupted, LogGone, OffsetConflict
-from llmchat.events import Failed, Finished, Started, Terminal, Transcript, Usage, fold
+from llmchat.events import (
+    Failed,
+    Finished,
+    Started,
+    Terminal,
+    Transcript,
+    Usage,
+    answerable_calls,
+    fold,
+)
 from llmchat.ids import WorkerId
+from llmchat.providers.base import Tokens
 from llmchat.store.base import GenerationStore, Settlement
 from llmchat.tokenlog.base import TokenLog
-
-_CHARS_PER_TOKEN = 4
 
 
 class Ending:
     """Brings generations to their end: whoever sees the terminal event can read the message."""
 
-    def __init__(self, log: TokenLog, generations: GenerationStore, worker: WorkerId) -> None:
+    def __init__(
+        self, log: TokenLog, generations: GenerationStore, worker: WorkerId, tokens: Tokens
+    ) -> None:
         self._log = log
         self._generations = generations
         self._worker = worker
+        self._tokens = tokens
         # Not the worker's own name: what it has just claimed or taken over is not queued any more.
         self._canceller = WorkerId(f"{worker} cancels")
 
@@ -31,12 +42,12 @@ class Ending:
         terminal: Terminal,
         transcript: Transcript,
         *,
-        prompt_chars: int = 0,
+        prompt: Prompt | None = None,
         first_token_at: datetime | None = None,
     ) -> Terminal | None:
         """End a generation that this worker owns and writes. None when it has already ended, or
-        belongs to another."""
-        terminal = metered(terminal, prompt_chars, transcript)
+        belongs to another. The `prompt` is what was asked of the model, if anything was."""
+        terminal = self.metered(terminal, generation.model, prompt, transcript)
         if not await self._settle(generation, terminal, transcript, first_token_at):
             return None
         await self.append(generation, terminal, at=transcript.last + 1)
@@ -77,6 +88,17 @@ class Ending:
                 await self._log.append(generation.id, begin, at=1, writer=self._worker)
             return Transcript(last=1)
 
+    def metered(
+        self, terminal: Terminal, model: str, prompt: Prompt | None, transcript: Transcript
+    ) -> Terminal:
+        """With the usage that the server reported, or what can be told when it could not say."""
+        if terminal.usage is not None:
+            return terminal
+        count, count_text = self._tokens.count, self._tokens.count_text
+        said = count_text(model, transcript.answer) + count_text(model, transcript.reasoning)
+        asked = count(model, prompt.messages, prompt.params).tokens if prompt else 0
+        return replace(terminal, usage=Usage(asked, said, estimated=True))
+
     async def _settle(
         self,
         generation: Generation,
@@ -93,6 +115,9 @@ class Ending:
             usage=terminal.usage,
             error=terminal.problem if isinstance(terminal, Failed) else None,
             first_token_at=first_token_at,
+            attempt=transcript.attempt,
+            model=terminal.model if isinstance(terminal, Finished) else None,
+            tool_calls=answerable_calls(transcript.tool_calls),
         )
         by = worker or self._worker
         return await patiently(lambda: self._generations.settle(generation.id, by, end))
@@ -108,19 +133,6 @@ def stopped() -> Finished:
 
 def interrupted(why: str) -> Failed:
     return Failed("interrupted", Interrupted(f"{why} What came is kept.").problem())
-
-
-def metered(terminal: Terminal, prompt_chars: int, transcript: Transcript) -> Terminal:
-    """With the usage that the server reported, or what can be told when it could not say."""
-    if terminal.usage is not None:
-        return terminal
-    output_chars = len(transcript.answer) + len(transcript.reasoning)
-    usage = Usage(
-        input_tokens=-(-prompt_chars // _CHARS_PER_TOKEN),
-        output_tokens=-(-output_chars // _CHARS_PER_TOKEN),
-        estimated=True,
-    )
-    return replace(terminal, usage=usage)
 
 
 def terminal_of(generation: Generation) -> Terminal:

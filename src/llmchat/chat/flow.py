@@ -21,12 +21,14 @@ from llmchat.events import (
     Event,
     Failed,
     Finished,
+    Reset,
     Terminal,
+    ToolCall,
     Transcript,
     join_deltas,
 )
 from llmchat.ids import GenerationId, WorkerId
-from llmchat.providers.base import ProviderEvent
+from llmchat.providers.base import ProviderEvent, Restarted
 from llmchat.store.base import Checkpoint
 from llmchat.tokenlog.base import NOBODY, TokenLog
 
@@ -81,6 +83,11 @@ class Flow:
         return self._watch.first_token_seconds
 
     @property
+    def mark(self) -> str | None:
+        """Where in the upstream's own log the next delta begins, when the upstream keeps one."""
+        return self._text.mark
+
+    @property
     def last(self) -> int:
         """The offset of what was stored last."""
         return self._text.last
@@ -119,8 +126,8 @@ class Flow:
         try:
             async with aclosing(stream) as batches:
                 async for batch in batches:
-                    await self._append(self._text_of(batch))
-                    if isinstance(batch[-1], Finished):
+                    await self._append(self._stored_of(batch))
+                    if batch and isinstance(batch[-1], Finished):
                         self.end(batch[-1])
                     if self._ended.is_set():
                         return
@@ -146,17 +153,27 @@ class Flow:
     async def _store(self, events: Sequence[Event]) -> None:
         await self._log.append(self._id, events, at=self.last + 1, writer=self._writer)
 
-    def _text_of(self, batch: Sequence[ProviderEvent]) -> Sequence[Event]:
-        events = batch[:-1] if isinstance(batch[-1], Finished) else batch
-        if not events:
-            return ()
-        self._watch.tick()
-        chars = sum(len(event.text) for event in events if isinstance(event, Delta))
-        if self._text.chars + chars > _MOST_TEXT_CHARS:
+    def _stored_of(self, batch: Sequence[ProviderEvent]) -> Sequence[Event]:
+        """What of a batch goes into the log. An empty one moves the clocks, and no more."""
+        attempt, before = self._text.attempt, self._text.chars
+        events: list[Event] = []
+        for event in batch:
+            match event:
+                case Restarted(reason):
+                    attempt += 1
+                    events = [Reset(attempt, reason, "")]
+                    before = 0
+                    self._watch.restart()
+                case Delta() | ToolCall():
+                    events.append(event)
+        chars = sum(map(_chars, events))
+        if chars or not batch:
+            self._watch.tick()
+        if before + chars > _MOST_TEXT_CHARS:
             raise UpstreamTooLarge(
                 f"The answer grew past {_MOST_TEXT_CHARS} characters. What came is kept."
             )
-        return events if len(events) == 1 else join_deltas(events)
+        return events if len(events) <= 1 else join_deltas(events)
 
     async def _halt(self, pump: asyncio.Task[None]) -> None:
         """An append is left to end by itself, or its offset would be anybody's guess; a read is
@@ -170,12 +187,22 @@ class Flow:
         self.end(Failed("failed", error.problem()))
 
 
+def _chars(event: Event) -> int:
+    match event:
+        case Delta(text=text) | ToolCall(arguments=text):
+            return len(text)
+    return 0
+
+
 class _Text:
-    """How much is stored; and what, in pieces, which are joined only when somebody asks."""
+    """How much is stored; and what, in pieces, which are joined only when somebody asks. `mark` is
+    the last delta's."""
 
     def __init__(self, said: Transcript, *, keeps: bool) -> None:
         self._keeps = keeps
         self.last = said.last
+        self.attempt = said.attempt
+        self.mark = said.mark
         self.chars = len(said.answer) + len(said.reasoning)
         self._pieces: dict[Channel, list[str]] = {
             "answer": [said.answer],
@@ -185,10 +212,17 @@ class _Text:
     def add(self, events: Sequence[Event]) -> None:
         self.last += len(events)
         for event in events:
-            if isinstance(event, Delta):
-                self.chars += len(event.text)
-                if self._keeps:
-                    self._pieces[event.channel].append(event.text)
+            self.chars += _chars(event)
+            match event:
+                case Delta(text, channel, mark):
+                    self.mark = mark
+                    if self._keeps:
+                        self._pieces[channel].append(text)
+                case Reset(attempt=attempt):
+                    self.attempt = attempt
+                    self.chars = 0
+                    self.mark = None
+                    self._pieces = {"answer": [], "reasoning": []}
 
     def joined(self) -> tuple[str, str]:
         """Answer and reasoning."""
@@ -218,6 +252,13 @@ class _Watch:
             self.first_token_seconds = self._last - self._begun
             self.cancel()
             self._set()
+
+    def restart(self) -> None:
+        """Another attempt: its first token may take as long as the first one's."""
+        self._last = self._loop.time()
+        self.first_token_seconds = None
+        self.cancel()
+        self._set()
 
     def cancel(self) -> None:
         if self._timer is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from llmchat.access.members import Right
 from llmchat.chat.feed import ConversationChanged, ConversationDeleted
 from llmchat.chat.news import News
 from llmchat.chat.stopping import Stopping
@@ -13,7 +14,8 @@ from llmchat.tokenlog.base import TokenLog
 
 
 class HistoryService:
-    """Every method raises NotFound for what is not the owner's, as if it did not exist."""
+    """Every method raises NotFound for what is not the owner's, as if it did not exist,
+    unless it is shared: then Forbidden for what a member's role does not include."""
 
     def __init__(
         self,
@@ -53,7 +55,7 @@ class HistoryService:
         self, owner: OwnerId, id: ConversationId, changes: Mapping[str, Any]
     ) -> Conversation:
         conversation = await self._conversations.update(owner, id, changes)
-        self._news.announce(owner, id, ConversationChanged(conversation))
+        self._news.announce(conversation.owner, id, ConversationChanged(conversation))
         return conversation
 
     async def delete(self, owner: OwnerId, id: ConversationId) -> None:
@@ -85,6 +87,7 @@ class HistoryService:
         )
 
     async def _stop_all(self, owner: OwnerId, id: ConversationId) -> None:
+        await self._conversations.get(owner, id, right=Right.OWN)
         # The newest first: stopping an older one would start the next that is queued.
         for generation in reversed(await self._conversations.live(owner, id)):
             await self._stopping.stop(generation)

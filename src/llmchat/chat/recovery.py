@@ -1,4 +1,5 @@
-"""What becomes of a generation whose owner died: `mark`, `continue` or `restart`."""
+"""What becomes of a generation whose owner died: `mark`, `continue` or `restart`; or it is read on,
+where its upstream keeps it."""
 
 from dataclasses import replace
 from typing import Literal
@@ -11,7 +12,7 @@ from llmchat.domain import Generation, Status
 from llmchat.errors import Invalid, LogGone, OffsetConflict
 from llmchat.events import Reset, Terminal, Transcript, fold
 from llmchat.ids import GenerationId
-from llmchat.providers.base import Models, Provider
+from llmchat.providers.base import Models, Provider, Tokens
 from llmchat.store.base import GenerationStore, Unfinished
 from llmchat.tokenlog.base import TokenLog
 
@@ -38,6 +39,7 @@ class Recovery:
         log: TokenLog,
         generations: GenerationStore,
         models: Models,
+        tokens: Tokens,
         on_crash: OnCrash,
         log_may_vanish: bool,
     ) -> None:
@@ -48,7 +50,7 @@ class Recovery:
         self._on_crash = on_crash
         self._taking: set[GenerationId] = set()
         self._log_may_vanish = log_may_vanish
-        self._ending = Ending(log, generations, runner.worker)
+        self._ending = Ending(log, generations, runner.worker, tokens)
 
     async def take_over(self, seen: Unfinished, ending: Terminal | None = None) -> bool:
         """Bring it to its end, to `ending` if there is one, or go on with it: wherever between its
@@ -73,11 +75,13 @@ class Recovery:
             await self._ending.note(generation, transcript)
         elif not generation.status.live:
             await self._ending.append(generation, terminal_of(generation), at=transcript.last + 1)
+            self._end_upstream(generation, transcript)
         elif ending is None and self._may_go_on(generation, transcript):
             await self._go_on(generation, transcript)
         else:
             died = interrupted("The server died or was stopped.")
-            await self._ending.finish(generation, ending or died, transcript)
+            if await self._ending.finish(generation, ending or died, transcript) is not None:
+                self._end_upstream(generation, transcript)
             _log.info("An abandoned generation was ended", generation_id=generation.id)
         return True
 
@@ -125,30 +129,44 @@ class Recovery:
         return Transcript(last=upto, answer=answer, attempt=generation.attempt)
 
     def _may_go_on(self, generation: Generation, transcript: Transcript) -> bool:
-        if self._on_crash == "mark" or self._runner.draining:
+        provider = self._provider_of(generation)
+        if self._runner.draining or provider is None:
             return False
         if generation.status is not Status.STREAMING:
             return False  # It waited for its turn, and whoever sent it never heard of it.
-        if generation.attempt >= _MOST_ATTEMPTS:
+        if not _has_attempts_left(generation, transcript):
             return False
-        fruitless = transcript.last <= generation.attempt_began_at
-        if fruitless and generation.attempt >= _MOST_FRUITLESS_ATTEMPTS:
-            return False
+        if _can_read_on(provider, transcript) or self._on_crash == "restart":
+            return True
+        return self._on_crash == "continue" and _can_continue(provider, transcript)
+
+    def _provider_of(self, generation: Generation) -> Provider | None:
+        """None when it was taken out of the settings."""
         try:
-            provider, _ = self._models.resolve(generation.model)
+            return self._models.resolve(generation.model)[0]
         except Invalid:
-            return False  # It was taken out of the settings.
-        return self._on_crash == "restart" or _can_continue(provider, transcript)
+            return None
+
+    def _end_upstream(self, generation: Generation, transcript: Transcript) -> None:
+        provider = self._provider_of(generation)
+        if provider is not None and transcript.mark is not None:
+            self._runner.end_upstream(provider, transcript.mark)
 
     async def _go_on(self, generation: Generation, transcript: Transcript) -> None:
-        begins_anew = self._on_crash == "restart" or not transcript.answer
+        provider = self._provider_of(generation)
+        reads_on = provider is not None and _can_read_on(provider, transcript)
+        begins_anew = not reads_on and (self._on_crash == "restart" or not transcript.answer)
         shown = bool(transcript.answer or transcript.reasoning or transcript.tool_calls)
-        attempt = generation.attempt + 1
+        # The store counts what goes on, the log what begins anew.
+        attempt = max(generation.attempt, transcript.attempt) + 1
         resets = begins_anew and shown
         at = transcript.last + 1
         # Before anything is appended: another may have taken it over before the log was claimed.
         again = await self._generations.next_attempt(
-            generation.id, self._runner.worker, began_at=at if resets else transcript.last
+            generation.id,
+            self._runner.worker,
+            attempt=attempt,
+            began_at=at if resets else transcript.last,
         )
         if again is None:
             return
@@ -159,6 +177,18 @@ class Recovery:
         _log.info("An abandoned generation goes on", generation_id=generation.id, attempt=attempt)
         said = replace(transcript, attempt=attempt)
         self._runner.resume(again, said)
+
+
+def _has_attempts_left(generation: Generation, transcript: Transcript) -> bool:
+    fruitless = transcript.last <= generation.attempt_began_at
+    most = _MOST_FRUITLESS_ATTEMPTS if fruitless else _MOST_ATTEMPTS
+    return generation.attempt < most
+
+
+def _can_read_on(provider: Provider, transcript: Transcript) -> bool:
+    """Whether its upstream keeps it. Then nothing of it was interrupted but our reading, and
+    `on_crash` has nothing to choose."""
+    return provider.resumes and transcript.mark is not None
 
 
 def _can_continue(provider: Provider, transcript: Transcript) -> bool:

@@ -8,23 +8,25 @@ from datetime import datetime
 import structlog
 
 from llmchat.chat.checkpoints import Checkpoints
-from llmchat.chat.ending import Ending, interrupted, metered, started, stopped
+from llmchat.chat.ending import Ending, interrupted, started, stopped
 from llmchat.chat.flow import Clocks, Flow
+from llmchat.chat.leases import Leases
 from llmchat.chat.patience import patiently
-from llmchat.chat.running import Running
+from llmchat.chat.plain import PlainCalls
+from llmchat.chat.running import OnEnd, Running
+from llmchat.chat.upstreams import Upstreams
 from llmchat.domain import Generation, Prompt
 from llmchat.errors import LlmchatError, LogGone, OffsetConflict, StorageUnavailable
-from llmchat.events import Failed, Started, Terminal, Transcript, fold
-from llmchat.ids import ConversationId, GenerationId, WorkerId, new_id
-from llmchat.providers.base import Provider
+from llmchat.events import Failed, Terminal, Transcript
+from llmchat.ids import ConversationId, GenerationId, WorkerId
+from llmchat.providers.base import Provider, Tokens
 from llmchat.signals.base import Abandoned, Alone, Signals, StopWanted
-from llmchat.store.base import GenerationStore, Lease
+from llmchat.store.base import GenerationStore
 from llmchat.tasks import TaskSet
 from llmchat.tokenlog.base import TokenLog
 
 _log = structlog.get_logger(__name__)
 
-_RENEWALS_PER_LEASE = 3
 _DRAIN_LOOK_SECONDS = 0.05
 # How long an owner elsewhere may take to stop before it is taken for dead.
 _ANSWER_SECONDS = 1.5
@@ -36,7 +38,8 @@ Prepare = Callable[[Generation], Awaitable[tuple[Provider, Prompt]]]
 class Runner:
     """One per process. `worker` is its name in the leases; `scratch` holds the logs of what is not
     stored; `now` gives the time for what is shown. With `checkpoints` the store is given the text
-    of what runs now and then. With `hands_over` a shutdown leaves what still runs to another."""
+    of what runs now and then. With `hands_over` a shutdown leaves what still runs to another; what
+    its upstream keeps, it leaves in any case."""
 
     def __init__(
         self,
@@ -46,28 +49,31 @@ class Runner:
         scratch: TokenLog,
         generations: GenerationStore,
         prepare: Prepare,
+        tokens: Tokens,
         clocks: Clocks,
         lease_seconds: float,
         now: Callable[[], datetime],
         signals: Signals | None = None,
         hands_over: bool = False,
         checkpoints: bool = False,
+        on_end: OnEnd = lambda _generation, _terminal: None,
     ) -> None:
         self.worker = worker
         self.draining = False
         self._log = log
-        self._scratch = scratch
         self._generations = generations
-        self._ending = Ending(log, generations, worker)
+        self._ending = Ending(log, generations, worker, tokens)
         self._prepare = prepare
+        self._on_end = on_end
         self._clocks = clocks
-        self._lease_seconds = lease_seconds
+        self._leases = Leases(generations, worker, lease_seconds=lease_seconds)
         self._now = now
         self._signals = signals or Alone()
         self.hands_over = hands_over
         self._checkpoints = Checkpoints(generations, worker) if checkpoints else None
         self._running: dict[GenerationId, Running] = {}
-        self._unstored: set[Flow] = set()
+        self._upstreams = Upstreams()
+        self._plain = PlainCalls(scratch, clocks, self._upstreams, self._ending)
         self._tasks = TaskSet()
 
     @property
@@ -75,13 +81,14 @@ class Runner:
         return list(self._running)
 
     async def __aenter__(self) -> "Runner":
-        self._tasks.spawn(self._renew_for_ever(), name="lease renewal")
+        self._tasks.spawn(self._leases.renew_for_ever(lambda: self._running), name="lease renewal")
         if self._checkpoints is not None:
             self._tasks.spawn(self._checkpoints.keep_for_ever(self._flows), name="checkpoints")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.drain(grace_seconds=0)
+        await self._upstreams.aclose()
         await self._tasks.cancel_all()
 
     async def begin(self, generation: Generation, *, claimed: bool) -> None:
@@ -165,20 +172,12 @@ class Runner:
             running.flow.end(stopped())
 
     async def answer(self, provider: Provider, prompt: Prompt, model: str) -> Transcript:
-        """Generate what nobody stores, and wait for it: the same flow, over a log in memory."""
-        id = GenerationId(new_id("gen"))
-        await self._scratch.append(id, [Started(id, "", model, 1)], at=1)
-        flow = Flow(self._scratch, id, said=Transcript(last=1), clocks=self._clocks)
-        self._unstored.add(flow)
-        try:
-            terminal = await flow.run(provider.stream(prompt))
-            assert terminal is not None
-            transcript = fold(await self._scratch.snapshot(id))
-            transcript.terminal = metered(terminal, _chars(prompt), transcript)
-            return transcript
-        finally:
-            self._unstored.discard(flow)
-            await self._scratch.delete([id])
+        """Generate what nobody stores, and wait for it."""
+        return await self._plain.answer(provider, prompt, model)
+
+    def end_upstream(self, provider: Provider, mark: str) -> None:
+        """Nobody reads on the answer that this mark is of. Returns at once."""
+        self._upstreams.cancel(provider, mark)
 
     async def drain(self, *, grace_seconds: float) -> None:
         """Start nothing more; let what runs end by itself for so long; interrupt the rest."""
@@ -187,10 +186,9 @@ class Runner:
             async with asyncio.timeout(grace_seconds):
                 await self._idle()
         ending = interrupted("The server was stopped.")
-        for flow in self._unstored:
-            flow.end(ending)
+        self._plain.end(ending)
         for running in self._running.values():
-            if self.hands_over:
+            if self.hands_over or running.flow.mark is not None:
                 running.flow.leave()
             else:
                 running.flow.end(ending)
@@ -229,17 +227,17 @@ class Runner:
         self._tasks.spawn(self._run(running), name=f"run {running.generation.id}")
 
     async def _idle(self) -> None:
-        while self._running or self._unstored:  # noqa: ASYNC110 - two sets, once in a lifetime
+        while self._running or self._plain:  # noqa: ASYNC110 - two sets, once in a lifetime
             await asyncio.sleep(_DRAIN_LOOK_SECONDS)
 
     async def _run(self, running: Running) -> None:
         id = running.generation.id
         try:
-            terminal, prompt_chars = await self._write(running)
+            terminal, prompt = await self._write(running)
             if terminal is None:
                 await self._hand_over(running)
             else:
-                await self._finish(running, terminal, prompt_chars)
+                await self._finish(running, terminal, prompt)
         except OffsetConflict:
             _log.warning("Another owner writes this log", generation_id=id)
         except StorageUnavailable as error:
@@ -248,53 +246,45 @@ class Runner:
         finally:
             self._leave(running)
         with suppress(StorageUnavailable):
+            await self._end_unread(running)
+        with suppress(StorageUnavailable):
             await self.advance(running.generation.conversation_id)
 
-    async def _write(self, running: Running) -> tuple[Terminal | None, int]:
+    async def _write(self, running: Running) -> tuple[Terminal | None, Prompt | None]:
         try:
             provider, prompt = await patiently(lambda: self._prepare(running.generation))
         except StorageUnavailable:
             raise
         except LlmchatError as error:
-            return Failed("failed", error.problem()), 0
-        prompt = prompt.prefilled(running.prefill)
-        return await running.flow.run(provider.stream(prompt)), _chars(prompt)
+            return Failed("failed", error.problem()), None
+        prompt = running.asks(provider, prompt)
+        running.terminal = await running.flow.run(provider.stream(prompt))
+        return running.terminal, prompt
 
-    async def _finish(self, running: Running, terminal: Terminal, prompt_chars: int) -> None:
+    async def _finish(self, running: Running, terminal: Terminal, prompt: Prompt | None) -> None:
         ended = await self._ending.finish(
             running.generation,
             terminal,
             await self._ending.said(running.generation),
-            prompt_chars=prompt_chars,
+            prompt=prompt,
             first_token_at=running.first_token_at(self._now()),
         )
         if ended is not None:
             running.finished = True
             running.log_end(ended)
+            self._on_end(running.generation, ended)
+
+    async def _end_unread(self, running: Running) -> None:
+        """What has ended, or was deleted, nobody reads on; what is another's by now, that one does
+        or ends."""
+        unread = running.unread
+        if unread is not None and (
+            running.finished or await self._generations.seen(running.generation.id) is None
+        ):
+            self.end_upstream(*unread)
 
     async def _hand_over(self, running: Running) -> None:
         id = running.generation.id
         await self._generations.release(self.worker, id)
         self._signals.tell(Abandoned())
         _log.info("A generation was left to another process", generation_id=id)
-
-    async def _renew_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(self._lease_seconds / _RENEWALS_PER_LEASE)
-            try:
-                await self._renew()
-            except StorageUnavailable as error:
-                _log.error("Leases cannot be renewed", error=error.detail)
-
-    async def _renew(self) -> None:
-        if not self._running:
-            return
-        leases = await self._generations.renew(self.worker, self.running)
-        for id, lease in leases.items():
-            running = self._running.get(id)
-            if running is not None and lease is not Lease.HELD:
-                running.flow.end(stopped() if lease is Lease.STOP else interrupted("Lease lost."))
-
-
-def _chars(prompt: Prompt) -> int:
-    return sum(len(message.content) for message in prompt.messages)

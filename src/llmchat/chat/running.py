@@ -1,16 +1,21 @@
 """One generation that runs in this process."""
 
 import asyncio
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from llmchat.chat.flow import Flow
-from llmchat.domain import Generation
+from llmchat.domain import Generation, Prompt
 from llmchat.events import Failed, Terminal
+from llmchat.providers.base import Provider
 
 _log = structlog.get_logger(__name__)
+
+OnEnd = Callable[[Generation, Terminal], None]
+"""Is told of each generation that has ended in this process. It neither waits nor raises."""
 
 
 def _now() -> float:
@@ -20,7 +25,8 @@ def _now() -> float:
 @dataclass(slots=True)
 class Running:
     """`prefill` is what an earlier attempt has written of the answer; `ended` is set when nothing
-    more is done for it here, and it was `finished` unless it is another's by then."""
+    more is done for it here, and it was `finished` unless it is another's by then. `provider` is
+    who writes it, and `terminal` what that came to."""
 
     generation: Generation
     flow: Flow
@@ -28,6 +34,23 @@ class Running:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     begun_at: float = field(default_factory=_now)
     finished: bool = False
+    provider: Provider | None = None
+    terminal: Terminal | None = None
+
+    def asks(self, provider: Provider, prompt: Prompt) -> Prompt:
+        """The prompt, for what is still to come of its answer."""
+        self.provider = provider
+        if provider.resumes and self.flow.mark is not None:
+            return replace(prompt, mark=self.flow.mark)
+        return prompt.prefilled(self.prefill)
+
+    @property
+    def unread(self) -> tuple[Provider, str] | None:
+        """Who goes on with the answer without a reader, and the mark of what was read of it."""
+        whole = self.terminal is not None and self.terminal.status == "complete"
+        if self.provider is None or self.flow.mark is None or whole:
+            return None
+        return self.provider, self.flow.mark
 
     def first_token_at(self, now: datetime) -> datetime | None:
         waited = self.flow.first_token_seconds

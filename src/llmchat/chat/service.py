@@ -2,10 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
+from llmchat.access.members import Right
+from llmchat.chat.admission import ASK_SECONDS, while_admitted
+from llmchat.chat.budget import Budget, at_least
 from llmchat.chat.feed import GenerationStarted, MessageAdded
 from llmchat.chat.news import News
+from llmchat.chat.quota import Quota
 from llmchat.chat.runner import Runner
 from llmchat.chat.stopping import Stopping
 from llmchat.domain import (
@@ -14,12 +19,22 @@ from llmchat.domain import (
     Message,
     OnBusy,
     Params,
+    Part,
     Prompt,
     PromptMessage,
+    ToolResult,
     Turn,
 )
 from llmchat.errors import BadCursor, GenerationFailed, LogGone, ShuttingDown
-from llmchat.events import Entry, Failed, Finished, Transcript, fold
+from llmchat.events import (
+    Entry,
+    Failed,
+    Finished,
+    ToolCall,
+    Transcript,
+    answerable_calls,
+    fold,
+)
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId
 from llmchat.providers.base import Models
 from llmchat.store.base import (
@@ -56,16 +71,18 @@ class Progress:
     generation: Generation
     answer: str
     reasoning: str
+    tool_calls: Sequence[ToolCall]
     last_event_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer that nobody stored."""
+    """A whole answer that nobody stored, and the model that wrote it."""
 
     model: str
     text: str
     reasoning: str
+    tool_calls: Sequence[ToolCall]
     end: Finished
 
 
@@ -82,6 +99,8 @@ class ChatService:
         runner: Runner,
         stopping: Stopping,
         news: News,
+        quota: Quota,
+        budget: Budget,
         defaults: Params,
     ) -> None:
         self._conversations = conversations
@@ -91,6 +110,8 @@ class ChatService:
         self._runner = runner
         self._stopping = stopping
         self._news = news
+        self._quota = quota
+        self._budget = budget
         self._defaults = defaults
 
     async def send(
@@ -100,14 +121,18 @@ class ChatService:
         content: str,
         ask: Ask,
         *,
+        parts: Sequence[Part] = (),
+        tool_results: Sequence[ToolResult] = (),
         parent_id: MessageId | ActiveLeaf | None = ACTIVE_LEAF,
     ) -> Turn:
         """Store a question and start its answer; when this returns both are there to be followed.
+        `parts` are the same content with its images; `tool_results` stand for a question.
 
-        Raises NotFound, Busy (see OnBusy), Invalid (the model, or a reused idempotency key),
-        ShuttingDown, StorageUnavailable.
+        Raises NotFound, Forbidden, Busy (see OnBusy), Invalid (the model, a reused idempotency key,
+        or results that are not those of the calls), PromptTooLong, RateLimited, ShuttingDown,
+        StorageUnavailable.
         """
-        conversation = await self._conversations.get(owner, conversation_id)
+        conversation = await self._conversations.get(owner, conversation_id, right=Right.CHANGE)
         model, params = await self._choices(conversation, ask)
         draft = TurnDraft(
             conversation_id,
@@ -118,22 +143,28 @@ class ChatService:
             ask.on_busy,
             ask.idempotency,
             self._runner.worker,
+            parts,
+            tool_results,
         )
+        self._budget.check(model, at_least(conversation, draft), params)
         self._refuse_while_draining()
-        turn = await self._conversations.add_turn(owner, draft)
-        await self._begin(turn, ask.on_busy, turn.message, turn.reply)
+        async with self._quota.place(conversation.owner):
+            turn = await self._conversations.add_turn(owner, draft)
+        await self._begin(turn, ask.on_busy, *turn.before, turn.message, turn.reply)
         return turn
 
     async def regenerate(self, owner: OwnerId, message_id: MessageId, ask: Ask) -> Turn:
         """Another answer to the same question, beside the first. Raises what `send` does."""
         message = await self._conversations.message(owner, message_id)
-        conversation = await self._conversations.get(owner, message.conversation_id)
+        id = message.conversation_id
+        conversation = await self._conversations.get(owner, id, right=Right.CHANGE)
         model, params = await self._choices(conversation, ask)
         draft = ReplyDraft(
             message_id, model, params, ask.on_busy, ask.idempotency, self._runner.worker
         )
         self._refuse_while_draining()
-        turn = await self._conversations.add_reply(owner, draft)
+        async with self._quota.place(conversation.owner):
+            turn = await self._conversations.add_reply(owner, draft)
         await self._begin(turn, ask.on_busy, turn.reply)
         return turn
 
@@ -143,7 +174,7 @@ class ChatService:
         """The log of a generation, from the cursor on (see TokenLog.read); None when the cursor is
         at its end. All is checked before this returns: raises NotFound, LogGone, BadCursor,
         ShuttingDown."""
-        await self._generations.check_owner(owner, id)
+        own = await self._generations.check_owner(owner, id)
         self._refuse_while_draining()
         head = await self._head(owner, id)
         if after > head.last:
@@ -153,7 +184,10 @@ class ChatService:
             )
         if head.ended and after == head.last:
             return None
-        return self._log.read(id, after=after, idle_seconds=idle_seconds)
+        if own:
+            return self._log.read(id, after=after, idle_seconds=idle_seconds)
+        entries = self._log.read(id, after=after, idle_seconds=min(idle_seconds, ASK_SECONDS))
+        return while_admitted(entries, partial(self._generations.check_owner, owner, id))
 
     async def progress(self, owner: OwnerId, id: GenerationId) -> Progress:
         """The generation and its text so far. Raises NotFound."""
@@ -163,16 +197,21 @@ class ChatService:
         except LogGone:
             message = await self._conversations.message(owner, generation.message_id)
             last = await self._generations.last_event_id(id)
-            return Progress(generation, message.content, message.reasoning, last)
+            return Progress(
+                generation, message.content, message.reasoning, message.tool_calls, last
+            )
         if so_far.terminal is not None:
             # Read again: the row was settled before the terminal that we have just seen.
             generation = await self._generations.get(owner, id)
-        return Progress(generation, so_far.answer, so_far.reasoning, so_far.last)
+        # While it is live, only its log knows of an attempt that a route has begun.
+        now = replace(generation, attempt=max(generation.attempt, so_far.attempt))
+        calls = answerable_calls(so_far.tool_calls)
+        return Progress(now, so_far.answer, so_far.reasoning, calls, so_far.last)
 
     async def stop(self, owner: OwnerId, id: GenerationId) -> Progress:
         """End it, keep its text. After this nothing but the terminal is shown past
         `last_event_id`. One that has ended stays as it is. Raises NotFound."""
-        generation = await self._generations.get(owner, id)
+        generation = await self._generations.get(owner, id, right=Right.CHANGE)
         if generation.status.live:
             await self._stopping.stop(generation)
         return await self.progress(owner, id)
@@ -189,15 +228,24 @@ class ChatService:
         return message
 
     async def answer(
-        self, messages: Sequence[PromptMessage], model: str | None, params: Params
+        self,
+        owner: OwnerId,
+        messages: Sequence[PromptMessage],
+        model: str | None,
+        params: Params,
     ) -> Answer:
-        """Generate and wait, storing nothing. Raises Invalid, GenerationFailed, ShuttingDown."""
+        """Generate and wait, storing nothing. Raises Invalid, PromptTooLong, GenerationFailed,
+        RateLimited, ShuttingDown."""
         self._refuse_while_draining()
         model = model or await self._models.default()
         provider, name = self._models.resolve(model)
         prompt = Prompt(name, messages, params.over(self._defaults))
-        transcript = await self._runner.answer(provider, prompt, model)
-        return Answer(model, transcript.answer, transcript.reasoning, _finished(transcript))
+        self._budget.check(model, prompt.messages, prompt.params)
+        async with self._quota.place(owner):
+            transcript = await self._runner.answer(provider, prompt, model)
+        end = _finished(transcript)
+        calls = answerable_calls(transcript.tool_calls)
+        return Answer(end.model or model, transcript.answer, transcript.reasoning, calls, end)
 
     async def _head(self, owner: OwnerId, id: GenerationId) -> Head:
         """Where its log stands. Raises LogGone.

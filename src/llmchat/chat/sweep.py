@@ -49,12 +49,15 @@ class Sweep:
         embedded service, whose data directory is locked: every other owner is dead."""
         running = set(self._runner.running)
         for unfinished in await self._generations.unfinished():
-            if unfinished.id in running:
+            if unfinished.id in running or self._is_for_the_next_start(unfinished):
                 continue
             if unfinished.worker is None and self._runner.hands_over:
                 await self._pick_up(unfinished)
             else:
                 await self._recovery.take_over(unfinished)
+
+    def _is_for_the_next_start(self, unfinished: Unfinished) -> bool:
+        return self._runner.draining and unfinished.worker == RELEASED
 
     def wake(self) -> None:
         """Look now: something was left to whoever comes first."""

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from llmchat.chat.admission import ASK_SECONDS, while_admitted
 from llmchat.chat.feed import (
     Announcement,
     ConversationDeleted,
@@ -13,7 +15,7 @@ from llmchat.chat.feed import (
 )
 from llmchat.domain import Conversation
 from llmchat.errors import LogGone, ShuttingDown
-from llmchat.events import Entry, fold
+from llmchat.events import Entry, ToolCall, fold, whole_calls
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId
 from llmchat.store.base import ConversationStore
 from llmchat.tasks import TaskSet
@@ -25,13 +27,14 @@ _MOST_WAITING = 2
 
 @dataclass(frozen=True, slots=True)
 class LiveGeneration:
-    """A live generation and its text up to `offset`; what follows comes as deltas."""
+    """A live generation, its text and its calls up to `offset`; what follows comes as deltas."""
 
     id: GenerationId
     message_id: MessageId
     model: str
     text: str
     reasoning: str
+    tool_calls: Sequence[ToolCall]
     offset: int
 
 
@@ -69,10 +72,13 @@ class ConversationWatch:
         """First a Snapshot, and another whenever the watcher was too slow to be told everything;
         an Idle after `idle_seconds` of silence. Ends when the conversation is deleted or the
         service shuts down. Raises NotFound and ShuttingDown before it returns."""
-        await self._conversations.get(owner, id)
+        conversation = await self._conversations.get(owner, id)
         if self._feed.released:
             raise ShuttingDown
-        return self._watch(owner, id, idle_seconds)
+        if conversation.owner == owner:
+            return self._watch(owner, id, idle_seconds)
+        sights = self._watch(owner, id, min(idle_seconds, ASK_SECONDS))
+        return while_admitted(sights, partial(self._conversations.get, owner, id))
 
     async def _watch(
         self, owner: OwnerId, id: ConversationId, idle_seconds: float
@@ -108,6 +114,7 @@ class ConversationWatch:
                     generation.model,
                     so_far.answer,
                     so_far.reasoning,
+                    whole_calls(so_far.tool_calls),
                     offset,
                 )
             )

@@ -1,5 +1,6 @@
 """Validation errors as sentences for whoever wrote the settings, without the values."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,16 @@ from llmchat.config.variables import no_such_setting
 
 Location = tuple[str, ...]
 
+# Pydantic says "should be greater than 1", and we name what is expected.
+_COMPARED = re.compile("expected(?= (greater|less) than)")
+_EXPECTED = {
+    "model_type": "a table",
+    "dict_type": "a table",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "too_short": "at least {min_length} of them",
+    "too_long": "at most {max_length} of them",
+}
 NUMBER_ERRORS = ("int_", "float_", "greater_than", "less_than", "finite_number")
 
 
@@ -33,7 +44,7 @@ class Complaints:
 
     def explain(self, error: ValidationError) -> Iterator[str]:
         for details in error.errors(include_url=False, include_input=False):
-            location = tuple(str(part) for part in details["loc"] if part != "[key]")
+            location = tuple(str(part) for part in details["loc"] if not _made_up(str(part)))
             origin = self._origin(location)
             hint = f" {origin.hint}" if origin.hint else ""
             yield f"{origin.name}: {self._sentence(location, details)}{hint}"
@@ -51,13 +62,12 @@ class Complaints:
             return no_such_setting(location[-1], self.keys[table])
         if kind == "value_error":
             return f"{context['error']}."
-        if kind.startswith(NUMBER_ERRORS):
+        if kind.startswith(NUMBER_ERRORS) and len(location) == 1:
             return f"expected {self._range(location[0])}."
-        if kind in ("model_type", "dict_type"):
-            return "expected a table."
-        if kind.startswith("bool_"):
-            return "expected true or false."
-        return f"{details['msg'].replace('Input should be', 'expected')}."
+        if kind in _EXPECTED:
+            return f"expected {_EXPECTED[kind].format(**context)}."
+        said = details["msg"].replace("Input should be", "expected")
+        return f"{_COMPARED.sub('expected a number', said)}."
 
     def _range(self, field: str) -> str:
         schema = self.model.model_json_schema()["properties"][field]
@@ -66,3 +76,8 @@ class Complaints:
         text = f"{noun} from {number['minimum']} to {number['maximum']}"
         default = schema.get("default")
         return text if default is None else f"{text} (default: {default})"
+
+
+def _made_up(part: str) -> bool:
+    """Pydantic's word for a key, and ours for a kind: nobody wrote them."""
+    return part.startswith("[")

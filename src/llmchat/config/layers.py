@@ -34,6 +34,9 @@ class VariablesLayer:
         if found.key is not None:
             table["api_key"] = SecretStr(found.key.value)
             self.origins["providers", found.name, "api_key"] = Origin(str(found.key))
+        if found.model is not None:
+            table["models"] = [found.model.value]
+            self.origins["providers", found.name, "models"] = Origin(str(found.model))
         return table
 
 

@@ -8,13 +8,11 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from llmchat.config.provider import FILLED_IN
 from llmchat.config.variables import Variable, read_secret
 
 CONFIG_NAME = "LLMCHAT_CONFIG"
 DEFAULT_FILE = "llmchat.toml"
-LATER_TABLES = ("routes",)
-# The settings of a provider say where they come from; a person who writes a table does not.
-FILLED_IN = ("source", "optional")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +50,17 @@ class TomlFile:
 
     def _shape(self, values: Mapping[str, object]) -> dict[str, object]:
         shaped = _without_empty(values)
-        for name in LATER_TABLES:
-            if shaped.pop(name, None) is not None:
-                self._complain(name, "not available in this version yet; take it out.")
         providers = shaped.get("providers")
         if isinstance(providers, dict):
             shaped["providers"] = {
                 name: self._shape_provider(f"providers.{name}", table)
                 for name, table in providers.items()
+            }
+        routes = shaped.get("routes")
+        if isinstance(routes, dict):
+            shaped["routes"] = {
+                name: _without_empty(table) if isinstance(table, dict) else table
+                for name, table in routes.items()
             }
         return shaped
 

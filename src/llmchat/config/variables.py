@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from io import StringIO
@@ -86,11 +86,6 @@ class Variables:
                 variable.place == DOTENV or get_close_matches(name, shared, cutoff=NEAR_MISS)
             ):
                 self._refuse(variable, no_such_setting(name, shared))
-
-    def refuse(self, names: Iterable[str], sentence: str) -> None:
-        """Complains of every one of `names` that is set."""
-        for variable in filter(None, map(self.find, names)):
-            self._refuse(variable, sentence)
 
     def _refuse(self, variable: Variable, sentence: str) -> None:
         hint = ""

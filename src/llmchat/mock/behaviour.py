@@ -42,7 +42,7 @@ class Behaviour:
         name = path.rpartition("/")[2]
         known = next((known for known in MODEL_NAMES if known == name), None)
         if known is None:
-            raise UnknownModelError(f"no model {name!r}; there are {', '.join(MODEL_NAMES)}")
+            raise UnknownModelError(f"model {name!r} not found; there are {', '.join(MODEL_NAMES)}")
         return known, self._bounded(model, self._read(query))
 
     def _read(self, query: str) -> Options:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from llmchat.mock.answer import Piece, Usage
+from llmchat.mock.background import KeptResponses
 from llmchat.mock.behaviour import Behaviour
 from llmchat.mock.http1 import Request, Response
 from llmchat.mock.ledger import Ledger, RequestRecord
@@ -39,6 +40,10 @@ class Wire(Protocol):
         """The model's failure, told inside the stream."""
         ...
 
+    def error_event(self) -> bytes:
+        """The same, as an event that is named an error."""
+        ...
+
     def error_body(self, status: int) -> bytes:
         """The JSON body of an error response."""
         ...
@@ -53,6 +58,9 @@ class Call:
     record: RequestRecord
     ledger: Ledger
     behaviour: Behaviour
+    kept: KeptResponses
+    name: str = ""
+    """What stands in the path where its template has `{id}`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from llmchat.mock.exchange import Exchange
 from llmchat.mock.quirks import QUIRKS
 
 PING_SECONDS = 0.1
-HTTP_STATUSES = (400, 401, 404, 429, 500, 503)
+HTTP_STATUSES = (400, 401, 403, 404, 429, 500, 503)
 BLOCK_BYTES = 64 << 10
 PAGE = b"<!doctype html><title>Sign in</title><h1>Please sign in to this network</h1>\n"
 MARK = "giant"
@@ -112,7 +112,7 @@ async def repeat(exchange: Exchange, frame: bytes) -> NoReturn:
 
 async def error_frame(exchange: Exchange) -> bool:
     """an SSE event named error with an error object, then the end"""
-    await exchange.response.send(b"event: error\n" + exchange.wire.error())
+    await exchange.response.send(exchange.wire.error_event())
     await exchange.response.end()
     return False
 

@@ -5,7 +5,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from llmchat.mock.http1 import Request
@@ -48,8 +48,22 @@ class RequestRecord:
 
 
 @dataclass(slots=True)
+class ResponseRecord:
+    """One answer that is kept, whoever reads it."""
+
+    id: str
+    model: str
+    status: str = "queued"
+    tokens: int = 0
+    """How many were written, also those that were sent to nobody."""
+    cancels: int = 0
+    """How often somebody asked for its end."""
+
+
+@dataclass(slots=True)
 class Ledger:
     records: deque[RequestRecord] = field(default_factory=lambda: deque(maxlen=RECORDS_KEPT))
+    responses: list[ResponseRecord] = field(default_factory=list)
     total: int = 0
     _waiters: list[asyncio.Event] = field(default_factory=list)
 
@@ -62,7 +76,7 @@ class Ledger:
         )
         self.records.append(record)
         self.total += 1
-        self._changed()
+        self.changed()
         try:
             yield record
         except ConnectionError:
@@ -70,15 +84,15 @@ class Ledger:
             raise
         finally:
             record.ended_at = clock()
-            self._changed()
+            self.changed()
 
     def token_sent(self, record: RequestRecord) -> None:
         record.tokens_sent += 1
-        self._changed()
+        self.changed()
 
     def client_left(self, record: RequestRecord) -> None:
         record.client_gone_at = asyncio.get_running_loop().time()
-        self._changed()
+        self.changed()
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Waits until the condition holds, looking again whenever a record changes."""
@@ -92,9 +106,11 @@ class Ledger:
             "now": asyncio.get_running_loop().time(),
             "total": self.total,
             "records": [record.as_json() for record in self.records],
+            "responses": [asdict(record) for record in self.responses],
         }
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
+        """Let those look again who wait for something."""
         while self._waiters:
             self._waiters.pop().set()
 

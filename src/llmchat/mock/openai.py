@@ -1,63 +1,33 @@
 """The OpenAI dialect's routes: chat completions and models."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from llmchat.mock.answer import compose_rest
 from llmchat.mock.behaviour import MODEL_NAMES, ModelName, UnusableModelError, explained
+from llmchat.mock.conversation import Conversation
 from llmchat.mock.exchange import Call, Exchange
+from llmchat.mock.http1 import JSON
 from llmchat.mock.openai_wire import ChatChunks, completion_json, error_json, to_json
 from llmchat.mock.options import Options
 from llmchat.mock.quirks import quirk_of
 from llmchat.mock.streaming import generate, stream_answer, usage_of
 
-JSON = "application/json"
 TokenLimit = Annotated[int, Field(ge=1)]
-
-
-class ContentPart(BaseModel):
-    type: str
-    text: str = ""
-
-
-class ChatMessage(BaseModel):
-    role: str
-    content: str | list[ContentPart] | None = None
-
-    def text(self) -> str:
-        if isinstance(self.content, list):
-            return "".join(part.text for part in self.content)
-        return self.content or ""
 
 
 class StreamOptions(BaseModel):
     include_usage: bool = False
 
 
-class ChatRequest(BaseModel):
+class ChatRequest(Conversation):
     """What the mock heeds of a request; the ledger keeps the rest."""
 
-    model: str
-    messages: list[ChatMessage]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     max_tokens: TokenLimit | None = None
     max_completion_tokens: TokenLimit | None = None
-
-    def echo(self, model: ModelName) -> str | None:
-        if model != "echo":
-            return None
-        texts = (message.text() for message in reversed(self.messages) if message.role == "user")
-        return next(texts, "")
-
-    def begun(self) -> str:
-        """What the answer begins with: the text of an assistant's last message."""
-        last = self.messages[-1] if self.messages else None
-        return last.text() if last is not None and last.role == "assistant" else ""
-
-    def prompt_tokens(self) -> int:
-        return sum(len(message.text().split()) for message in self.messages)
 
     def token_limit(self) -> int | None:
         return self.max_completion_tokens or self.max_tokens
@@ -80,6 +50,9 @@ async def chat_completions(call: Call) -> None:
     except UnusableModelError as unusable:
         await send_error(call, unusable.status, str(unusable))
     else:
+        if (refusal := refusal_of(call.record.body, options)) is not None:
+            await send_error(call, 400, refusal)
+            return
         await complete(call, request, model, options)
 
 
@@ -94,6 +67,16 @@ async def complete(call: Call, request: ChatRequest, model: ModelName, options: 
         usage = usage_of(exchange, answer, request.prompt_tokens()) if with_usage else None
         body = completion_json(request.model, pieces, answer.finish_reason(), usage)
         await call.response.send_whole(200, JSON, to_json(body))
+
+
+def refusal_of(body: dict[str, Any], options: Options) -> str | None:
+    """Why the server that the options describe does not take this body."""
+    for refused in filter(None, options.refuse_field.split(",")):
+        field, _, value = refused.partition(":")
+        if field in body and value in ("", body[field]):
+            says = options.refuse_says or "Unrecognized request argument supplied: {}"
+            return says.replace("{}", field)
+    return None
 
 
 async def models(call: Call) -> None:

@@ -23,6 +23,7 @@ class ErrorKind(NamedTuple):
 ERRORS = {
     400: ErrorKind("invalid_request_error", None, "The mock was told to refuse this request."),
     401: ErrorKind("invalid_request_error", "invalid_api_key", "Incorrect API key provided."),
+    403: ErrorKind("request_forbidden", "forbidden", "This is not allowed."),
     404: ErrorKind("invalid_request_error", "model_not_found", "The model does not exist."),
     405: ErrorKind("invalid_request_error", None, "The method is not allowed here."),
     429: ErrorKind("requests", "rate_limit_exceeded", "Rate limit reached for requests."),
@@ -77,6 +78,9 @@ class ChatChunks:
 
     def error(self) -> bytes:
         return data_line(error_json(500))
+
+    def error_event(self) -> bytes:
+        return b"event: error\n" + self.error()
 
     def error_body(self, status: int) -> bytes:
         return to_json(error_json(status))

@@ -35,10 +35,25 @@ class Options(BaseModel):
     finish_reason: Annotated[str, Field(description="how a whole answer says that it ended")] = (
         "stop"
     )
+    style: Annotated[
+        Literal["delta", "response", "token"],
+        Field(description="WebSocket: the field that has the text of a streamed frame"),
+    ] = "delta"
     prefill: Annotated[
         Literal["continue", "ignore"],
         Field(description="behind an assistant's last message: go on with it, or begin again"),
     ] = "continue"
+    lacks: Annotated[
+        Literal["", "thinking", "tools"],
+        Field(description="an Ollama model that cannot do this: status 400 when it is asked to"),
+    ] = ""
+    refuse_field: Annotated[
+        str,
+        Field(description="refuse requests with this field (seed), or value (seed:7); by commas"),
+    ] = ""
+    refuse_says: Annotated[
+        str, Field(description="how that is refused; {} is the field; empty: as OpenAI does")
+    ] = ""
     fail: Annotated[str, Field(description="a kind of failure, see below; empty: none")] = ""
     after: Annotated[
         int, Field(ge=0, description="tokens, reasoning included, sent before a stream fails")

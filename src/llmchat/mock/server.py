@@ -1,6 +1,7 @@
 """The mock LLM server: a socket, its connections, and which route answers what."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -8,15 +9,17 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
-from llmchat.mock import openai
+from llmchat.mock import anthropic, ollama, openai, responses, websocket
+from llmchat.mock.background import RESPONSE_KINDS, KeptResponses
 from llmchat.mock.behaviour import Behaviour
 from llmchat.mock.exchange import Call
 from llmchat.mock.faults import KINDS, forever
-from llmchat.mock.http1 import Refusal, Request, Response, read_request
+from llmchat.mock.http1 import JSON, Refusal, Request, Response, read_request
 from llmchat.mock.ledger import Ledger, RequestRecord
 from llmchat.mock.openai_wire import error_json, to_json
 from llmchat.mock.options import Options
-from llmchat.tasks import TaskSet
+from llmchat.mock.websocket_faults import SOCKET_KINDS
+from llmchat.tasks import TaskSet, cancel
 
 Route = Callable[[Call], Awaitable[None]]
 ReadAhead = asyncio.Task[Request | Refusal | None]
@@ -25,6 +28,14 @@ ReadAhead = asyncio.Task[Request | Refusal | None]
 ROUTES: dict[str, dict[str, Route]] = {
     "/v1/chat/completions": {"POST": openai.chat_completions},
     "/v1/models": {"GET": openai.models},
+    "/v1/messages": {"POST": anthropic.messages},
+    "/api/chat": {"POST": ollama.chat},
+    "/api/tags": {"GET": ollama.tags},
+    "/v1/responses": {"POST": responses.create},
+    "/v1/responses/{id}": {"GET": responses.retrieve},
+    "/v1/responses/{id}/cancel": {"POST": responses.cancel},
+    "/ws": {"GET": websocket.handshake},
+    "/chat": {"GET": websocket.handshake},
 }
 LEDGER_PATH = "/mock/ledger"
 
@@ -37,10 +48,12 @@ class MockServer:
     ) -> None:
         """Raises BadOptionError when the options name an unknown kind of failure."""
         self.ledger = Ledger()
-        self._behaviour = Behaviour(options or Options(), KINDS)
+        kinds = KINDS | RESPONSE_KINDS | SOCKET_KINDS
+        self._behaviour = Behaviour(options or Options(), kinds)
         self._host = host
         self._port = port
         self._tasks = TaskSet()
+        self._kept = KeptResponses(self.ledger, self._tasks)
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, self._host, self._port)
@@ -58,10 +71,23 @@ class MockServer:
         await self._server.wait_closed()
 
     @property
+    def root_url(self) -> str:
+        """What a client of Ollama takes as its base URL."""
+        return f"http://{self._address}"
+
+    @property
     def base_url(self) -> str:
-        """What an OpenAI client takes as its base URL."""
+        """What a client of OpenAI or Anthropic takes as its base URL."""
+        return f"{self.root_url}/v1"
+
+    @property
+    def websocket_url(self) -> str:
+        return f"ws://{self._address}/ws"
+
+    @property
+    def _address(self) -> str:
         host, port = self._server.sockets[0].getsockname()[:2]
-        return f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = self._tasks.start(self._converse(reader, writer), name="mock connection")
@@ -74,11 +100,23 @@ class MockServer:
             try:
                 while isinstance(request := await upcoming, Request):
                     upcoming = self._read_ahead(reader)
-                    if not await self._answer(request, writer, upcoming):
+                    response = await self._answer(request, writer, upcoming)
+                    if response.switched:
+                        await cancel(upcoming)
+                        await websocket.converse(
+                            reader,
+                            writer,
+                            request,
+                            self.ledger,
+                            self._behaviour,
+                            self._kept,
+                            self._tasks,
+                        )
+                    if response.switched or not is_reusable(response, request):
                         break
                 if isinstance(request, Refusal):
                     body = to_json(error_json(request.status, request.reason))
-                    await Response(writer).send_whole(request.status, openai.JSON, body)
+                    await Response(writer).send_whole(request.status, JSON, body)
             finally:
                 upcoming.cancel()
             writer.close()
@@ -90,14 +128,13 @@ class MockServer:
 
     async def _answer(
         self, request: Request, writer: asyncio.StreamWriter, upcoming: ReadAhead
-    ) -> bool:
-        """Returns whether the connection can be used again."""
+    ) -> Response:
         response = Response(writer, {"x-request-id": f"req_{uuid4().hex}"})
         if request.path == LEDGER_PATH:
-            await response.send_whole(200, openai.JSON, to_json(self.ledger.as_json()))
+            await response.send_whole(200, JSON, to_json(self.ledger.as_json()))
         else:
             await self._answer_on_record(request, response, upcoming)
-        return response.ended and request.headers.get("connection", "").lower() != "close"
+        return response
 
     async def _answer_on_record(
         self, request: Request, response: Response, upcoming: ReadAhead
@@ -106,8 +143,9 @@ class MockServer:
         assert connection is not None
         with self.ledger.open(request) as record:
             upcoming.add_done_callback(partial(self._end_of_input, record, connection))
-            call = Call(request, response, record, self.ledger, self._behaviour)
-            await route_of(request)(call)
+            route, name = route_of(request)
+            call = Call(request, response, record, self.ledger, self._behaviour, self._kept, name)
+            await route(call)
             record.finished = response.ended
 
     def _end_of_input(
@@ -118,12 +156,26 @@ class MockServer:
             connection.cancel()
 
 
-def route_of(request: Request) -> Route:
-    methods = ROUTES.get(request.path)
-    if methods is None:
-        return partial(openai.send_error, status=404, message=f"no such path: {request.path}")
-    not_allowed = partial(openai.send_error, status=405)
-    return methods.get(request.method, not_allowed)
+def is_reusable(response: Response, request: Request) -> bool:
+    """Whether another request may follow on this connection."""
+    return response.ended and request.headers.get("connection", "").lower() != "close"
+
+
+def route_of(request: Request) -> tuple[Route, str]:
+    """The route, and the id in the path if there is one."""
+    for template, methods in ROUTES.items():
+        before, _, behind = template.partition("{id}")
+        path = re.fullmatch(f"{re.escape(before)}(?P<id>[^/]+){re.escape(behind)}", request.path)
+        if path is not None and "{id}" in template:
+            return _route_in(methods, request), path["id"]
+        if template == request.path:
+            return _route_in(methods, request), ""
+    missing = partial(openai.send_error, status=404, message=f"no such path: {request.path}")
+    return missing, ""
+
+
+def _route_in(methods: dict[str, Route], request: Request) -> Route:
+    return methods.get(request.method, partial(openai.send_error, status=405))
 
 
 async def serve(

@@ -31,7 +31,9 @@ async def begin(exchange: Exchange) -> None:
     quirk, response = quirk_of(exchange.options.fail), exchange.response
     response.cut = pieces_of(exchange.options.split) if exchange.options.split else quirk.cut
     await response.start(quirk.content_type or exchange.wire.content_type)
-    await response.send(quirk.lead_in + quirk.frame(exchange.wire.opening()))
+    if opening := quirk.lead_in + quirk.frame(exchange.wire.opening()):
+        # A chunk of no bytes would be the end of the response.
+        await response.send(opening)
 
 
 async def send_pieces(exchange: Exchange, pieces: Iterable[Piece], pace: Pace) -> None:

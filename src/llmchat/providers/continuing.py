@@ -1,25 +1,17 @@
 """An answer that was begun goes on, and what was there already is not shown twice."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 
-from llmchat.domain import Model, Prompt
+from llmchat.domain import Prompt
 from llmchat.events import Delta, Finished
-from llmchat.providers.base import Provider, ProviderEvent, prefilled
+from llmchat.providers.base import ProviderEvent, prefilled
+from llmchat.providers.wrapper import Batches, Wrapper
 
-Batches = AsyncGenerator[Sequence[ProviderEvent], None]
 
-
-class Continuing:
+class Continuing(Wrapper):
     """A Provider that leaves out the repetition of a server that ignores what is prefilled, and
     writes the same answer from its beginning."""
-
-    def __init__(self, inner: Provider) -> None:
-        self._inner = inner
-
-    @property
-    def prefills(self) -> bool:
-        return self._inner.prefills
 
     def stream(self, prompt: Prompt) -> Batches:
         batches = self._inner.stream(prompt)
@@ -27,20 +19,13 @@ class Continuing:
         # Not another generator on the way of every token that continues nothing.
         return _behind(begun, batches) if begun else batches
 
-    async def models(self) -> Sequence[Model]:
-        return await self._inner.models()
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
 
 async def _behind(begun: str, batches: Batches) -> Batches:
     repetition = _Repetition(begun)
     async with aclosing(batches):
         async for batch in batches:
-            kept = batch if repetition.decided else repetition.without(batch)
-            if kept:
-                yield kept
+            # An empty one as well: it shows that the model works.
+            yield batch if repetition.decided else repetition.without(batch)
 
 
 class _Repetition:

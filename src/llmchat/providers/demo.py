@@ -6,23 +6,27 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from importlib.resources import files
 from itertools import islice
 
-from llmchat.domain import Model, Prompt, Role
+from llmchat.domain import Image, Model, Prompt, PromptMessage, Role
 from llmchat.errors import UpstreamRejected
 from llmchat.events import Delta, Finished, Usage
 from llmchat.providers.base import ProviderEvent, prefilled
+from llmchat.providers.wrapper import Forgetful
 from llmchat.text import clean, rest_of
 
 _STORY_TOKENS = 300
 _BURST = 64
 _WORD = re.compile(r"\s*\S+|\s+")
 _MOST_STORY_TOKENS = 200_000
+# More than the longest message that a client may send.
+_CONTEXT_WINDOW = 1_000_000
 _TOKENS_PER_SECOND = 30.0
 _LEAST_TOKENS_PER_SECOND = 0.1
 _MOST_TOKENS_PER_SECOND = 100_000.0
 
 
-class DemoProvider:
-    """`echo` says back what it was told, `story` counts, `markdown` shows what a page can render.
+class DemoProvider(Forgetful):
+    """`echo` says back what it was told last, and how many images it saw, `story` counts,
+    `markdown` shows what a page can render.
 
     `params.extra` takes `tokens` and `tokens_per_second` (0: as fast as possible).
     """
@@ -39,17 +43,23 @@ class DemoProvider:
         yield [Finished("complete", reason, _usage(prompt, given))]
 
     async def models(self) -> Sequence[Model]:
-        return [Model(name, "demo", context_window=_MOST_STORY_TOKENS) for name in _MODELS]
+        return [Model(name, "demo", context_window=_CONTEXT_WINDOW) for name in _MODELS]
 
     async def aclose(self) -> None:
         return None
 
 
 def _echo(prompt: Prompt) -> Iterator[str]:
-    said = [message.content for message in prompt.messages if message.role is Role.USER]
+    told = [m for m in prompt.messages if m.role in (Role.USER, Role.TOOL)]
     yield "You "
     yield "said: "
-    yield from _words(clean(said[-1]) if said else "nothing.")
+    yield from _words(_told(told[-1]) if told else "nothing.")
+
+
+def _told(message: PromptMessage) -> str:
+    images = sum(isinstance(part, Image) for part in message.parts)
+    seen = f"({images} image{'s' if images > 1 else ''})" if images else ""
+    return " ".join(filter(None, [clean(message.content), seen]))
 
 
 def _story(prompt: Prompt) -> Iterator[str]:

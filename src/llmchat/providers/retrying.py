@@ -1,53 +1,57 @@
 """Another attempt when the server was not there, as long as nothing has been shown."""
 
-from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 import stamina
+import structlog
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
-from llmchat.domain import Model, Prompt
+from llmchat.domain import Prompt
 from llmchat.errors import ProviderError
-from llmchat.providers.base import Provider, ProviderEvent
+from llmchat.providers.base import Provider
+from llmchat.providers.wrapper import Batches, Wrapper
+
+_log = structlog.get_logger(__name__)
 
 _WAIT_SECONDS_FIRST = 0.25
 _WAIT_SECONDS_MOST = 8.0
 # A server that asks for more than this is better left alone: the caller is told how long to wait.
 _RETRY_AFTER_SECONDS_MOST = 20.0
 
-Batches = AsyncGenerator[Sequence[ProviderEvent], None]
+
+def _note(details: RetryDetails) -> None:
+    """Instead of stamina's own line, which has the server's words, and they may quote a prompt."""
+    cause = details.caused_by
+    _log.info(
+        "A model's server is asked again",
+        problem=cause.type if isinstance(cause, ProviderError) else type(cause).__name__,
+        retry=details.retry_num,
+        wait_seconds=round(details.wait_for, 3),
+    )
 
 
-class Retrying:
+set_on_retry_hooks([_note])
+
+
+class Retrying(Wrapper):
     """A Provider that asks up to `attempts` times, with backoff and the server's `Retry-After`.
 
-    Only before the first event: later, another attempt would be another text, and one model's text
-    is never spliced onto another's.
+    Only while no event has come: later, another attempt would be another text, and one model's text
+    is never spliced onto another's. An empty batch, a sign of life, is no event.
     """
 
     def __init__(self, inner: Provider, *, attempts: int) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._attempts = attempts
 
-    @property
-    def prefills(self) -> bool:
-        return self._inner.prefills
-
     async def stream(self, prompt: Prompt) -> Batches:
-        first, batches = await self._begin(prompt)
-        async with aclosing(batches):
-            yield first
-            async for batch in batches:
-                yield batch
+        begun = False
 
-    async def models(self) -> Sequence[Model]:
-        return await self._inner.models()
+        def wait(error: Exception) -> bool | float:
+            return not begun and _wait_before_retry(error)
 
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-    async def _begin(self, prompt: Prompt) -> tuple[Sequence[ProviderEvent], Batches]:
         async for attempt in stamina.retry_context(
-            on=_wait_before_retry,
+            on=wait,
             attempts=self._attempts,
             timeout=None,
             wait_initial=_WAIT_SECONDS_FIRST,
@@ -55,9 +59,10 @@ class Retrying:
             wait_jitter=_WAIT_SECONDS_FIRST,
         ):
             with attempt:
-                batches = self._inner.stream(prompt)
-                return await anext(batches), batches
-        raise AssertionError("the last attempt returns or raises")
+                async with aclosing(self._inner.stream(prompt)) as batches:
+                    async for batch in batches:
+                        begun = begun or bool(batch)
+                        yield batch
 
 
 def _wait_before_retry(error: Exception) -> bool | float:

@@ -23,7 +23,8 @@ class EventParser:
     U+2028 and U+0085), and a character split over two chunks needs no care.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, most_bytes: int = MOST_EVENT_BYTES) -> None:
+        self._most_bytes = most_bytes
         self._rest = b""
         self._started = False
         self._after_cr = False
@@ -32,7 +33,7 @@ class EventParser:
         self._size = 0
 
     def feed(self, chunk: bytes) -> Sequence[SseEvent]:
-        """Raises UpstreamTooLarge for an event of more than MOST_EVENT_BYTES, finished or not."""
+        """Raises UpstreamTooLarge for an event of more than `most_bytes`, finished or not."""
         if self._idle and len(chunk) < MOST_EVENT_BYTES and _PLAIN.fullmatch(chunk):
             # What nearly all that servers send is: whole events of one line of data each.
             return [(b"", data) for data in chunk[6:-2].split(b"\n\ndata: ")]
@@ -46,8 +47,8 @@ class EventParser:
                 if data:
                     events.append((self._name, data))
                 self._name, self._data, self._size = b"", [], 0
-        if self._size + len(self._rest) > MOST_EVENT_BYTES:
-            raise _too_large()
+        if self._size + len(self._rest) > self._most_bytes:
+            raise _too_large(self._most_bytes)
         return events
 
     @property
@@ -84,12 +85,12 @@ class EventParser:
         else:
             return
         self._size += len(line)
-        if self._size > MOST_EVENT_BYTES:
-            raise _too_large()
+        if self._size > self._most_bytes:
+            raise _too_large(self._most_bytes)
 
 
-def _too_large() -> UpstreamTooLarge:
+def _too_large(most_bytes: int) -> UpstreamTooLarge:
     return UpstreamTooLarge(
-        f"The model's server sent a single event of more than {MOST_EVENT_BYTES} bytes. "
+        f"The model's server sent a single event of more than {most_bytes} bytes. "
         "That is no chat protocol; check what the provider's base URL points to."
     )

@@ -69,8 +69,13 @@ async def body_of(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
     """The body as it comes, all that is there at once, undecoded.
 
     Straight from the socket's buffer: httpx2 would pass each piece through four generators, and a
-    token's way is mostly such steps.
+    token's way is mostly such steps. Raises DecodingError for a body that was encoded, though
+    nobody asked for that.
     """
+    if encoding := response.headers.get("content-encoding", "").replace("identity", ""):
+        raise httpx2.DecodingError(
+            f"an answer that is compressed ({encoding}) comes late; turn that off for streams"
+        )
     answer: aiohttp.ClientResponse = response.extensions[_ANSWER]
     content, connection = answer.content, answer.connection
     socket = None if connection is None else connection.transport

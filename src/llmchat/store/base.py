@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from llmchat.access.members import Right
 from llmchat.domain import (
     Conversation,
     Generation,
@@ -14,11 +15,13 @@ from llmchat.domain import (
     OnBusy,
     Page,
     Params,
+    Part,
     Status,
+    ToolResult,
     Turn,
 )
 from llmchat.errors import Problem
-from llmchat.events import Usage
+from llmchat.events import ToolCall, Usage
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId, WorkerId
 
 
@@ -52,8 +55,10 @@ ACTIVE_LEAF = ActiveLeaf()
 
 @dataclass(frozen=True, slots=True)
 class TurnDraft:
-    """A question. `parent_id` None begins a new branch at the root. A `worker` owns the generation
-    from its birth when the conversation is idle, which saves it a claim before the first token."""
+    """A question: its text, and its `parts` where there are images among it. Or `tool_results`,
+    which answer all the calls of the message that they are put behind. `parent_id` None begins a
+    new branch at the root. A `worker` owns the generation from its birth when the conversation is
+    idle, which saves it a claim before the first token."""
 
     conversation_id: ConversationId
     content: str
@@ -63,6 +68,8 @@ class TurnDraft:
     on_busy: OnBusy = OnBusy.REJECT
     idempotency: IdempotencyKey | None = None
     worker: WorkerId | None = None
+    parts: Sequence[Part] = ()
+    tool_results: Sequence[ToolResult] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,8 @@ class ReplyDraft:
 
 class ConversationStore(Protocol):
     """Conversations and messages. Every method is one short transaction, every look-up takes the
-    owner, and somebody else's object raises the same NotFound as one that does not exist."""
+    owner or a member, and anybody else's object raises the same NotFound as one that does not
+    exist. What a member's role does not include raises Forbidden (see Right)."""
 
     async def create(self, owner: OwnerId, draft: ConversationDraft) -> Conversation: ...
 
@@ -87,15 +95,17 @@ class ConversationStore(Protocol):
         """The conversation with the draft's `external_id`, made from the draft when new."""
         ...
 
-    async def get(self, owner: OwnerId, id: ConversationId) -> Conversation: ...
+    async def get(
+        self, owner: OwnerId, id: ConversationId, *, right: Right = Right.READ
+    ) -> Conversation: ...
 
     async def find(self, owner: OwnerId, external_id: str) -> Conversation: ...
 
     async def list(
         self, owner: OwnerId, *, limit: int, cursor: str | None, query: str | None
     ) -> Page[Conversation]:
-        """Newest first; `query` is looked for in titles and message text. Raises Malformed for a
-        cursor that this method did not give."""
+        """Own and shared ones, newest first; `query` is looked for in titles and message text.
+        Raises Malformed for a cursor that this method did not give."""
         ...
 
     async def update(
@@ -103,6 +113,12 @@ class ConversationStore(Protocol):
     ) -> Conversation:
         """Set the fields named in `changes` (of Conversation: title, system_prompt, model, params,
         metadata, archived)."""
+        ...
+
+    async def add_title(
+        self, owner: OwnerId, id: ConversationId, title: str
+    ) -> Conversation | None:
+        """Set the title of a conversation that has none; None when it has one by now."""
         ...
 
     async def delete(self, owner: OwnerId, id: ConversationId) -> Sequence[GenerationId]:
@@ -133,10 +149,12 @@ class ConversationStore(Protocol):
         ...
 
     async def add_turn(self, owner: OwnerId, draft: TurnDraft) -> Turn:
-        """Store question, empty reply and queued generation, all or nothing.
+        """Store question, empty reply and queued generation, all or nothing. Of results of tools
+        each becomes a message, in their order, one behind the other.
 
         Raises Busy when the conversation has a live generation and the draft says to reject,
-        Invalid when the idempotency key was used for something else. A key that was used for the
+        Invalid when the idempotency key was used for something else, or when the results are not
+        those of the calls, each once. A key that was used for the
         same gives the turn that it made, as it was then, marked `replayed`.
         """
         ...
@@ -158,7 +176,9 @@ class Lease(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How a generation ended, with all of its text."""
+    """How a generation ended, with all of its text and its whole calls, each with an id. `attempt`
+    is the one that the log ends with; `model` the one that answered, where it was another than was
+    asked for."""
 
     status: Status
     content: str
@@ -167,6 +187,9 @@ class Settlement:
     usage: Usage | None
     error: Problem | None
     first_token_at: datetime | None = None
+    tool_calls: Sequence[ToolCall] = ()
+    attempt: int = 1
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +219,17 @@ RELEASED = WorkerId("released")
 class GenerationStore(Protocol):
     """Who works on what. A generation has one owner, a worker, that renews a lease on it."""
 
-    async def get(self, owner: OwnerId, id: GenerationId) -> Generation: ...
+    async def get(
+        self, owner: OwnerId, id: GenerationId, *, right: Right = Right.READ
+    ) -> Generation: ...
 
-    async def check_owner(self, owner: OwnerId, id: GenerationId) -> None:
-        """Raises NotFound unless it is the owner's. An owner never changes, so this may answer
-        from memory, also for a while after the generation was deleted."""
+    async def check_owner(self, owner: OwnerId, id: GenerationId) -> bool:
+        """False for a member, who is asked about each time. Raises NotFound for others. An owner
+        never changes: for one it answers from memory, also when the generation was deleted."""
+        ...
+
+    async def count_live(self, owner: OwnerId) -> int:
+        """How many of the owner's generations are queued or streaming."""
         ...
 
     async def last_event_id(self, id: GenerationId) -> int | None:
@@ -223,7 +252,9 @@ class GenerationStore(Protocol):
     async def settle(self, id: GenerationId, worker: WorkerId, end: Settlement) -> bool:
         """Make generation and message final, once: False when they already are, or when `worker`
         does not own a generation that is streaming. A queued one may be settled by anybody,
-        who then owns it: when its log gets no end, the sweep sees that."""
+        who then owns it: when its log gets no end, the sweep sees that. The generation's attempt
+        becomes the settlement's, unless more were counted: one that goes on leaves no trace in the
+        log."""
         ...
 
     async def close(self, id: GenerationId, last_event_id: int) -> None:
@@ -235,9 +266,9 @@ class GenerationStore(Protocol):
         ...
 
     async def next_attempt(
-        self, id: GenerationId, worker: WorkerId, *, began_at: int
+        self, id: GenerationId, worker: WorkerId, *, attempt: int, began_at: int
     ) -> Generation | None:
-        """Count one more attempt, which begins at this offset and has shown no token yet. None
+        """Note that this attempt begins, at this offset, and has shown no token yet. None
         unless `worker` owns the generation and it is streaming."""
         ...
 

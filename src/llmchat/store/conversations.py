@@ -8,6 +8,7 @@ from sqlalchemy import delete, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from llmchat.access.members import Right
 from llmchat.domain import Conversation, Generation, Message, MessageOrder, Page, Params, Turn
 from llmchat.errors import Malformed, NotFound
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId, new_id
@@ -15,6 +16,7 @@ from llmchat.store import turns
 from llmchat.store.base import ConversationDraft, ReplyDraft, TurnDraft
 from llmchat.store.branches import path, with_siblings
 from llmchat.store.database import Database
+from llmchat.store.members import is_shared_with, permitted
 from llmchat.store.rows import ConversationRow, GenerationRow, MessageRow
 from llmchat.store.upsert import inserting
 
@@ -44,9 +46,11 @@ class SqlConversationStore:
                 )
             return row.to_domain()
 
-    async def get(self, owner: OwnerId, id: ConversationId) -> Conversation:
+    async def get(
+        self, owner: OwnerId, id: ConversationId, *, right: Right = Right.READ
+    ) -> Conversation:
         async with self._database.read() as session:
-            return (await owned(session, owner, id)).to_domain()
+            return (await permitted(session, owner, id, right)).to_domain()
 
     async def find(self, owner: OwnerId, external_id: str) -> Conversation:
         async with self._database.read() as session:
@@ -58,14 +62,17 @@ class SqlConversationStore:
     async def list(
         self, owner: OwnerId, *, limit: int, cursor: str | None, query: str | None
     ) -> Page[Conversation]:
-        found = select(ConversationRow).where(col(ConversationRow.owner) == owner)
+        found = select(ConversationRow)
         if cursor is not None:
             found = found.where(col(ConversationRow.seq) < number_of(cursor))
         if query:
             found = found.where(_contains(query))
         found = found.order_by(col(ConversationRow.seq).desc()).limit(limit + 1)
         async with self._database.read(unhurried=bool(query)) as session:
-            rows = list(await session.scalars(found))
+            # Two questions: with both in one, no index gives the newest first.
+            own = await session.scalars(found.where(col(ConversationRow.owner) == owner))
+            shared = await session.scalars(found.where(is_shared_with(owner)))
+            rows = sorted([*own, *shared], key=lambda row: row.seq or 0, reverse=True)
         more = len(rows) > limit
         next_cursor = str(rows[limit - 1].seq) if more else None
         return Page([row.to_domain() for row in rows[:limit]], next_cursor)
@@ -74,16 +81,27 @@ class SqlConversationStore:
         self, owner: OwnerId, id: ConversationId, changes: Mapping[str, Any]
     ) -> Conversation:
         async with self._database.write() as session:
-            row = await owned(session, owner, id, locked=True)
+            row = await permitted(session, owner, id, Right.CHANGE, locked=True)
             for name, value in changes.items():
                 stored = value.as_json() if isinstance(value, Params) else value
                 setattr(row, _COLUMNS.get(name, name), stored)
             row.updated_at = self._now()
             return row.to_domain()
 
+    async def add_title(
+        self, owner: OwnerId, id: ConversationId, title: str
+    ) -> Conversation | None:
+        async with self._database.write() as session:
+            row = await permitted(session, owner, id, Right.CHANGE, locked=True)
+            if row.title is not None:
+                return None
+            row.title = title
+            row.updated_at = self._now()
+            return row.to_domain()
+
     async def delete(self, owner: OwnerId, id: ConversationId) -> Sequence[GenerationId]:
         async with self._database.write() as session:
-            row = await owned(session, owner, id, locked=True)
+            row = await permitted(session, owner, id, Right.OWN, locked=True)
             logs = await _generation_ids(session, id)
             await turns.forget_keys(session, id)
             await session.delete(row)
@@ -91,7 +109,7 @@ class SqlConversationStore:
 
     async def clear(self, owner: OwnerId, id: ConversationId) -> Sequence[GenerationId]:
         async with self._database.write() as session:
-            row = await owned(session, owner, id, locked=True)
+            row = await permitted(session, owner, id, Right.OWN, locked=True)
             logs = await _generation_ids(session, id)
             await turns.forget_keys(session, id)
             for table in (MessageRow, GenerationRow):
@@ -112,7 +130,7 @@ class SqlConversationStore:
     ) -> Page[Message]:
         window, begun = ({}, leaf) if cursor is None else _rest(cursor, order)
         async with self._database.read() as session:
-            conversation = await owned(session, owner, id)
+            conversation = await permitted(session, owner, id, Right.READ)
             if begun is not None:
                 await turns.message_in(session, id, begun)
             end = begun or conversation.leaf_id
@@ -125,7 +143,7 @@ class SqlConversationStore:
 
     async def message(self, owner: OwnerId, id: MessageId) -> Message:
         async with self._database.read() as session:
-            row = await turns.owned_message(session, owner, id)
+            row = await turns.message_for(session, owner, id)
             return (await with_siblings(session, [row]))[0]
 
     async def branch(self, leaf: MessageId) -> Sequence[Message]:
@@ -134,18 +152,20 @@ class SqlConversationStore:
 
     async def add_turn(self, owner: OwnerId, draft: TurnDraft) -> Turn:
         async with self._database.write() as session:
-            conversation = await owned(session, owner, draft.conversation_id, locked=True)
-            return await turns.add_turn(session, conversation, draft, self._now())
+            id = draft.conversation_id
+            conversation = await permitted(session, owner, id, Right.CHANGE, locked=True)
+            return await turns.add_turn(session, conversation, owner, draft, self._now())
 
     async def add_reply(self, owner: OwnerId, draft: ReplyDraft) -> Turn:
         async with self._database.write() as session:
-            sibling = await turns.owned_message(session, owner, draft.sibling_id)
-            conversation = await owned(session, owner, sibling.conversation_id, locked=True)
-            return await turns.add_reply(session, conversation, sibling, draft, self._now())
+            sibling = await turns.message_for(session, owner, draft.sibling_id)
+            id = sibling.conversation_id
+            conversation = await permitted(session, owner, id, Right.CHANGE, locked=True)
+            return await turns.add_reply(session, conversation, owner, sibling, draft, self._now())
 
     async def live(self, owner: OwnerId, id: ConversationId) -> Sequence[Generation]:
         async with self._database.read() as session:
-            await owned(session, owner, id)
+            await permitted(session, owner, id, Right.READ)
             return [row.to_domain() for row in await turns.live_generations(session, id)]
 
     def _columns(self, owner: OwnerId, draft: ConversationDraft) -> dict[str, Any]:
@@ -163,19 +183,6 @@ class SqlConversationStore:
             "created_at": now,
             "updated_at": now,
         }
-
-
-async def owned(
-    session: AsyncSession, owner: OwnerId, id: str, *, locked: bool = False
-) -> ConversationRow:
-    """The caller's conversation; somebody else's does not exist. `locked`: until the end of the
-    transaction nobody else sends to it, settles in it or deletes it."""
-    its = select(ConversationRow).where(col(ConversationRow.id) == id)
-    its = its.where(col(ConversationRow.owner) == owner)
-    row: ConversationRow | None = await session.scalar(its.with_for_update() if locked else its)
-    if row is None:
-        raise NotFound(f"There is no conversation {id}.")
-    return row
 
 
 def number_of(cursor: str) -> int:

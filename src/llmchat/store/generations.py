@@ -1,32 +1,33 @@
 """Generations in SQL: claimed, renewed, settled once."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Update, delete, false, select, update
+from sqlalchemy import Update, delete, false, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from llmchat.access.members import Right
 from llmchat.domain import Generation, Status
 from llmchat.errors import NotFound
 from llmchat.ids import ConversationId, GenerationId, OwnerId, WorkerId
 from llmchat.store.base import RELEASED, Checkpoint, Lease, Settlement, Unfinished
 from llmchat.store.database import Database
+from llmchat.store.members import role_in
+from llmchat.store.owners import Owners
 from llmchat.store.rows import (
     CheckpointRow,
     ConversationRow,
     GenerationRow,
     MessageRow,
     problem_json,
+    tool_calls_json,
     usage_json,
 )
 from llmchat.store.upsert import inserting
-from llmchat.tasks import TaskSet
 
-_REMEMBERED_OWNERS = 4096
 _LIVE = (Status.QUEUED, Status.STREAMING)
 
 
@@ -40,38 +41,40 @@ class SqlGenerationStore:
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
-        self._owners: dict[GenerationId, OwnerId] = {}
-        self._asking: dict[GenerationId, asyncio.Task[OwnerId | None]] = {}
-        self._tasks = TaskSet()
+        self._owners = Owners(database)
 
-    async def get(self, owner: OwnerId, id: GenerationId) -> Generation:
+    async def get(
+        self, owner: OwnerId, id: GenerationId, *, right: Right = Right.READ
+    ) -> Generation:
         async with self._database.read() as session:
             row = await _row(session, id)
-        if row is None or row.owner != owner:
-            raise _no_generation(id)
+            if row is None:
+                raise _no_generation(id)
+            if row.owner != owner:
+                role = await role_in(session, owner, row.conversation_id)
+                if role is None:
+                    raise _no_generation(id)
+                role.require(right)
         return row.to_domain()
 
-    async def check_owner(self, owner: OwnerId, id: GenerationId) -> None:
-        if (self._owners.get(id) or await self._owner_of(id)) != owner:
+    async def check_owner(self, owner: OwnerId, id: GenerationId) -> bool:
+        found = await self._owners.of(id)
+        if found is None:
             raise _no_generation(id)
-
-    async def _owner_of(self, id: GenerationId) -> OwnerId | None:
-        """Asked once for all who ask at one moment, as they do after a reconnect."""
-        asking = self._asking.get(id)
-        if asking is None:
-            asking = self._asking[id] = self._tasks.start(self._ask_owner(id), name=f"owner {id}")
-            asking.add_done_callback(lambda _: self._asking.pop(id, None))
-        return await asyncio.shield(asking)
-
-    async def _ask_owner(self, id: GenerationId) -> OwnerId | None:
+        if found.owner == owner:
+            return True
         async with self._database.read() as session:
-            row = await _row(session, id)
-        if row is None:
-            return None
-        self._owners[id] = owner = OwnerId(row.owner)
-        if len(self._owners) > _REMEMBERED_OWNERS:
-            del self._owners[next(iter(self._owners))]
-        return owner
+            role = await role_in(session, owner, found.conversation_id)
+        if role is None:
+            raise _no_generation(id)
+        return False
+
+    async def count_live(self, owner: OwnerId) -> int:
+        its = (col(GenerationRow.owner) == owner) & col(GenerationRow.status).in_(_LIVE)
+        # The index holds those that are not closed: few, however many there were.
+        its &= col(GenerationRow.closed) == false()
+        async with self._database.read() as session:
+            return await session.scalar(select(func.count()).where(its)) or 0
 
     async def last_event_id(self, id: GenerationId) -> int | None:
         async with self._database.read() as session:
@@ -118,6 +121,7 @@ class SqlGenerationStore:
             row.usage = usage_json(end.usage)
             row.error = problem_json(end.error)
             row.first_token_at = end.first_token_at
+            row.attempt = max(row.attempt, end.attempt)
             row.ended_at = self._now()
             await session.execute(_final_message(row, end))
             gone = col(CheckpointRow.generation_id) == id
@@ -137,13 +141,13 @@ class SqlGenerationStore:
             return row.to_domain()
 
     async def next_attempt(
-        self, id: GenerationId, worker: WorkerId, *, began_at: int
+        self, id: GenerationId, worker: WorkerId, *, attempt: int, began_at: int
     ) -> Generation | None:
         async with self._database.write() as session:
             row = await _row(session, id, locked=True)
             if row is None or row.status != Status.STREAMING or row.worker != worker:
                 return None
-            row.attempt += 1
+            row.attempt = attempt
             row.attempt_began_at = began_at
             row.first_token_at = None
             return row.to_domain()
@@ -260,6 +264,7 @@ async def _oldest_live(session: AsyncSession, conversation: str) -> str | None:
 
 
 def _final_message(row: GenerationRow, end: Settlement) -> Update:
+    answered_by = {} if end.model is None else {"model": end.model}
     return (
         update(MessageRow)
         .where(col(MessageRow.id) == row.message_id)
@@ -267,8 +272,10 @@ def _final_message(row: GenerationRow, end: Settlement) -> Update:
             status=end.status,
             content=end.content,
             reasoning=end.reasoning,
+            tool_calls=tool_calls_json(end.tool_calls),
             usage=usage_json(end.usage),
             error=problem_json(end.error),
+            **answered_by,
         )
     )
 

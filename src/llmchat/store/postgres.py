@@ -45,7 +45,11 @@ class PostgresDatabase(Database):
             return connection
 
         writer = create_async_engine(
-            f"{_DRIVER}://", async_creator=connect, pool_size=pool_size, max_overflow=0
+            f"{_DRIVER}://",
+            async_creator=connect,
+            pool_size=pool_size,
+            max_overflow=0,
+            hide_parameters=True,
         )
         event.listen(writer.sync_engine, "connect", _note_age)
         event.listen(writer.sync_engine, "checkout", self._check)
@@ -117,7 +121,9 @@ def engine_without_pool(url: str, seconds: float) -> AsyncEngine:
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise unavailable(named(server), said_by(error)) from error
 
-    return create_async_engine(f"{_DRIVER}://", async_creator=connect, poolclass=NullPool)
+    return create_async_engine(
+        f"{_DRIVER}://", async_creator=connect, poolclass=NullPool, hide_parameters=True
+    )
 
 
 def _limits(patience_seconds: float) -> str:

@@ -2,71 +2,36 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
     Column,
-    DateTime,
-    Dialect,
     ForeignKey,
     Index,
-    Integer,
     String,
     text,
 )
-from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
 from llmchat import domain
-from llmchat.domain import Params, Role, Status
+from llmchat.access.base import ApiKey, Scope
+from llmchat.access.members import Member, MemberRole
+from llmchat.domain import Image, Params, Part, Role, Status
 from llmchat.errors import Problem
-from llmchat.events import Usage
-from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId
+from llmchat.events import ToolCall, Usage
+from llmchat.ids import ConversationId, GenerationId, KeyId, MessageId, OwnerId
 from llmchat.store.base import Checkpoint
-
-
-class Utc(TypeDecorator[datetime]):
-    """A time in UTC. SQLite keeps no time zone, and a naive time compares with no other."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
-
-
-def _json() -> Any:
-    return Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
-
-
-def _time(*, nullable: bool = False) -> Any:
-    column = Column(Utc, nullable=nullable)
-    return Field(default=None, sa_column=column) if nullable else Field(sa_column=column)
-
-
-def _seq() -> Any:
-    return Field(default=None, sa_column=Column(_Big, primary_key=True))
-
-
-def _offset(*, nullable: bool = False) -> Any:
-    if nullable:
-        return Field(default=None, sa_column=Column(_Big, nullable=True))
-    return Field(default=1, sa_column=Column(_Big, nullable=False, server_default=text("1")))
-
-
-def _child_of(table: str) -> Any:
-    key = ForeignKey(f"{table}.id", ondelete="CASCADE")
-    return Field(sa_column=Column(String, key, nullable=False))
-
-
-# SQLite counts by itself only in a column that is called INTEGER; all of its are 64 bits wide.
-_Big = BigInteger().with_variant(Integer(), "sqlite")
-
-# AUTOINCREMENT: an order that no clock can change and no deletion can reuse.
-_ORDERED = {"sqlite_autoincrement": True}
+from llmchat.store.columns import (
+    BIG,
+    ORDERED,
+    child_of,
+    json_column,
+    offset_column,
+    seq_column,
+    time_column,
+)
 
 
 class ConversationRow(SQLModel, table=True):
@@ -74,23 +39,23 @@ class ConversationRow(SQLModel, table=True):
     __table_args__: ClassVar[Any] = (
         Index("conversation_of_owner", "owner", "seq"),
         Index("conversation_external_id", "owner", "external_id", unique=True),
-        _ORDERED,
+        ORDERED,
     )
 
-    seq: int | None = _seq()
+    seq: int | None = seq_column()
     id: str = Field(unique=True)
     owner: str
     external_id: str | None = None
     title: str | None = None
     system_prompt: str | None = None
     model: str | None = None
-    params: dict[str, Any] | None = _json()
+    params: dict[str, Any] | None = json_column()
     # Not `metadata`: SQLAlchemy has taken that name.
-    labels: dict[str, Any] | None = _json()
+    labels: dict[str, Any] | None = json_column()
     archived: bool = False
     leaf_id: str | None = None
-    created_at: datetime = _time()
-    updated_at: datetime = _time()
+    created_at: datetime = time_column()
+    updated_at: datetime = time_column()
 
     def to_domain(self) -> domain.Conversation:
         return domain.Conversation(
@@ -112,23 +77,27 @@ class MessageRow(SQLModel, table=True):
     __table_args__: ClassVar[Any] = (
         Index("message_of_conversation", "conversation_id", "seq"),
         Index("message_of_parent", "parent_id"),
-        _ORDERED,
+        ORDERED,
     )
 
-    seq: int | None = _seq()
+    seq: int | None = seq_column()
     id: str = Field(unique=True)
-    conversation_id: str = _child_of("conversation")
+    conversation_id: str = child_of("conversation")
     parent_id: str | None = None
     depth: int
     role: str
     content: str
+    # Only where there are images in it: a search, and whoever wants the text, never reads them.
+    parts: list[Any] | None = json_column()
+    tool_calls: list[Any] | None = json_column()
+    tool_call_id: str | None = None
     reasoning: str = ""
     status: str
     model: str | None = None
     generation_id: str | None = None
-    usage: dict[str, Any] | None = _json()
-    error: dict[str, Any] | None = _json()
-    created_at: datetime = _time()
+    usage: dict[str, Any] | None = json_column()
+    error: dict[str, Any] | None = json_column()
+    created_at: datetime = time_column()
 
     def to_domain(self, siblings: Sequence[str]) -> domain.Message:
         return domain.Message(
@@ -145,6 +114,9 @@ class MessageRow(SQLModel, table=True):
             error=problem_of(self.error),
             siblings=[MessageId(id_) for id_ in siblings],
             created_at=self.created_at,
+            parts=_parts_of(self.parts or ()),
+            tool_calls=_tool_calls_of(self.tool_calls or ()),
+            tool_call_id=self.tool_call_id,
         )
 
 
@@ -159,31 +131,31 @@ class GenerationRow(SQLModel, table=True):
             sqlite_where=text("closed = 0"),
             postgresql_where=text("closed = false"),
         ),
-        _ORDERED,
+        ORDERED,
     )
 
-    seq: int | None = _seq()
+    seq: int | None = seq_column()
     id: str = Field(unique=True)
-    conversation_id: str = _child_of("conversation")
+    conversation_id: str = child_of("conversation")
     message_id: str
     owner: str
     status: str
     model: str
-    params: dict[str, Any] | None = _json()
+    params: dict[str, Any] | None = json_column()
     attempt: int = 1
     finish_reason: str | None = None
-    usage: dict[str, Any] | None = _json()
-    error: dict[str, Any] | None = _json()
+    usage: dict[str, Any] | None = json_column()
+    error: dict[str, Any] | None = json_column()
     worker: str | None = None
     beats: int = 0
     stop_requested: bool = False
     closed: bool = False
-    last_event_id: int | None = _offset(nullable=True)
-    created_at: datetime = _time()
-    started_at: datetime | None = _time(nullable=True)
-    first_token_at: datetime | None = _time(nullable=True)
-    ended_at: datetime | None = _time(nullable=True)
-    attempt_began_at: int = _offset()
+    last_event_id: int | None = offset_column(nullable=True)
+    created_at: datetime = time_column()
+    started_at: datetime | None = time_column(nullable=True)
+    first_token_at: datetime | None = time_column(nullable=True)
+    ended_at: datetime | None = time_column(nullable=True)
+    attempt_began_at: int = offset_column()
 
     def to_domain(self) -> domain.Generation:
         return domain.Generation(
@@ -215,12 +187,68 @@ class CheckpointRow(SQLModel, table=True):
     generation_id: str = Field(
         sa_column=Column(String, ForeignKey("generation.id", ondelete="CASCADE"), primary_key=True)
     )
-    last: int = Field(sa_column=Column(_Big, nullable=False))
+    last: int = Field(sa_column=Column(BIG, nullable=False))
     answer: str
     reasoning: str
 
     def to_domain(self) -> Checkpoint:
         return Checkpoint(GenerationId(self.generation_id), self.last, self.answer, self.reasoning)
+
+
+class ApiKeyRow(SQLModel, table=True):
+    """`first` is true for one row at most: of all who make a first key, one succeeds."""
+
+    __tablename__: ClassVar[Any] = "api_key"
+    __table_args__: ClassVar[Any] = (ORDERED,)
+
+    seq: int | None = seq_column()
+    id: str = Field(unique=True)
+    owner: str
+    name: str
+    scopes: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    digest: str
+    first: bool | None = Field(default=None, unique=True)
+    created_at: datetime = time_column()
+    expires_at: datetime | None = time_column(nullable=True)
+    last_used_at: datetime | None = time_column(nullable=True)
+    revoked_at: datetime | None = time_column(nullable=True)
+
+    def to_key(self) -> ApiKey:
+        return ApiKey(
+            id=KeyId(self.id),
+            user=OwnerId(self.owner),
+            name=self.name,
+            scopes=frozenset(Scope(scope) for scope in self.scopes),
+            digest=self.digest,
+            created_at=self.created_at,
+            expires_at=self.expires_at,
+            last_used_at=self.last_used_at,
+            revoked_at=self.revoked_at,
+        )
+
+
+class MemberRow(SQLModel, table=True):
+    __tablename__: ClassVar[Any] = "member"
+    __table_args__: ClassVar[Any] = (Index("member_of_user", "user"),)
+
+    conversation_id: str = child_of("conversation", primary_key=True)
+    user: str = Field(primary_key=True)
+    role: str
+    created_at: datetime = time_column()
+
+    def to_member(self) -> Member:
+        return Member(OwnerId(self.user), MemberRole(self.role), self.created_at)
+
+
+class LinkRow(SQLModel, table=True):
+    """One for each conversation at most."""
+
+    __tablename__: ClassVar[Any] = "link"
+
+    conversation_id: str = child_of("conversation", primary_key=True)
+    id: str
+    digest: str = Field(unique=True)
+    created_at: datetime = time_column()
 
 
 class IdempotencyRow(SQLModel, table=True):
@@ -231,7 +259,7 @@ class IdempotencyRow(SQLModel, table=True):
     key: str = Field(primary_key=True)
     fingerprint: str
     generation_id: str
-    created_at: datetime = _time()
+    created_at: datetime = time_column()
 
 
 def usage_of(members: dict[str, Any] | None) -> Usage | None:
@@ -248,3 +276,22 @@ def usage_json(usage: Usage | None) -> dict[str, Any] | None:
 
 def problem_json(problem: Problem | None) -> dict[str, Any] | None:
     return None if problem is None else problem.as_json()
+
+
+def parts_json(parts: Sequence[Part]) -> list[Any] | None:
+    """Texts as they are, images as objects; None when there are none."""
+    return [part if isinstance(part, str) else asdict(part) for part in parts] or None
+
+
+def _parts_of(parts: Sequence[Any]) -> Sequence[Part]:
+    return tuple(part if isinstance(part, str) else Image(**part) for part in parts)
+
+
+def tool_calls_json(calls: Sequence[ToolCall]) -> list[Any] | None:
+    return [
+        {"id": call.id, "name": call.name, "arguments": call.arguments} for call in calls
+    ] or None
+
+
+def _tool_calls_of(calls: Sequence[Any]) -> Sequence[ToolCall]:
+    return tuple(ToolCall(index, **call) for index, call in enumerate(calls))

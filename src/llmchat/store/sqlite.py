@@ -17,14 +17,17 @@ class SqliteDatabase(Database):
     """One connection that writes and a few that read, so that a long search delays no send.
 
     A single writer means that nobody ever meets `database is locked`, and that only one connection
-    checkpoints (see tokenlog/logfile.py for why that matters).
+    checkpoints (see tokenlog/logfile.py for why that matters): a command beside a running service
+    leaves it to that.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, checkpoints: bool = True) -> None:
         url = URL.create("sqlite+aiosqlite", database=str(path))
-        writer = create_async_engine(url, pool_size=1, max_overflow=0)
-        readers = create_async_engine(url, pool_size=_READERS, max_overflow=0)
+        writer = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
+        readers = create_async_engine(url, pool_size=_READERS, max_overflow=0, hide_parameters=True)
         _prepare(writer, "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL")
+        if not checkpoints:
+            _prepare(writer, "PRAGMA wal_autocheckpoint = 0")
         _prepare(readers, "PRAGMA query_only = ON", "PRAGMA wal_autocheckpoint = 0")
         event.listen(writer.sync_engine, "begin", _begin_immediate)
         event.listen(readers.sync_engine, "begin", _begin)

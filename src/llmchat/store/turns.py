@@ -13,6 +13,8 @@ from llmchat.errors import Busy, Invalid, NotFound
 from llmchat.ids import GenerationId, MessageId, OwnerId, new_id
 from llmchat.store.base import ActiveLeaf, IdempotencyKey, ReplyDraft, TurnDraft
 from llmchat.store.branches import with_siblings
+from llmchat.store.members import is_open_to
+from llmchat.store.questions import new_message, questions
 from llmchat.store.rows import ConversationRow, GenerationRow, IdempotencyRow, MessageRow
 from llmchat.store.upsert import inserting
 
@@ -21,33 +23,38 @@ _LIVE = (Status.QUEUED, Status.STREAMING)
 
 
 async def add_turn(
-    session: AsyncSession, conversation: ConversationRow, draft: TurnDraft, now: datetime
+    session: AsyncSession,
+    conversation: ConversationRow,
+    caller: OwnerId,
+    draft: TurnDraft,
+    now: datetime,
 ) -> Turn:
     id = GenerationId(new_id("gen"))
-    if (made := await _made_before(session, conversation, draft.idempotency, id, now)) is not None:
+    if (made := await _made_before(session, caller, draft.idempotency, id, now)) is not None:
         return made
     earlier = await _earlier(session, conversation, draft.on_busy)
     parent = await _parent(session, conversation, draft.parent_id)
-    question = _message(conversation, parent, Role.USER, draft.content, Status.COMPLETE, now)
-    session.add(question)
-    return await _add_work(session, conversation, question, draft, id, now, earlier)
+    asked = questions(conversation, parent, draft, now)
+    session.add_all(asked)
+    return await _add_work(session, conversation, asked, draft, id, now, earlier)
 
 
 async def add_reply(
     session: AsyncSession,
     conversation: ConversationRow,
+    caller: OwnerId,
     sibling: MessageRow,
     draft: ReplyDraft,
     now: datetime,
 ) -> Turn:
     id = GenerationId(new_id("gen"))
-    if (made := await _made_before(session, conversation, draft.idempotency, id, now)) is not None:
+    if (made := await _made_before(session, caller, draft.idempotency, id, now)) is not None:
         return made
     if sibling.role != Role.ASSISTANT or sibling.parent_id is None:
         raise Invalid(f"{sibling.id} is no answer: only an assistant's message is made anew.")
     earlier = await _earlier(session, conversation, draft.on_busy)
     question = await message_in(session, conversation.id, sibling.parent_id)
-    return await _add_work(session, conversation, question, draft, id, now, earlier)
+    return await _add_work(session, conversation, [question], draft, id, now, earlier)
 
 
 async def message_in(session: AsyncSession, conversation_id: str, id: str) -> MessageRow:
@@ -57,11 +64,11 @@ async def message_in(session: AsyncSession, conversation_id: str, id: str) -> Me
     return row
 
 
-async def owned_message(session: AsyncSession, owner: OwnerId, id: str) -> MessageRow:
+async def message_for(session: AsyncSession, user: OwnerId, id: str) -> MessageRow:
     row: MessageRow | None = await session.scalar(
         select(MessageRow)
         .join(ConversationRow, col(ConversationRow.id) == col(MessageRow.conversation_id))
-        .where(col(MessageRow.id) == id, col(ConversationRow.owner) == owner)
+        .where(col(MessageRow.id) == id, is_open_to(user))
     )
     if row is None:
         raise NotFound(f"There is no message {id}.")
@@ -89,13 +96,13 @@ async def forget_keys(session: AsyncSession, conversation_id: str) -> None:
 async def _add_work(
     session: AsyncSession,
     conversation: ConversationRow,
-    question: MessageRow,
+    asked: Sequence[MessageRow],
     draft: TurnDraft | ReplyDraft,
     id: GenerationId,
     now: datetime,
     earlier: Sequence[GenerationRow],
 ) -> Turn:
-    reply = _message(conversation, question, Role.ASSISTANT, "", Status.STREAMING, now)
+    reply = new_message(conversation, asked[-1], Role.ASSISTANT, "", Status.STREAMING, now)
     claimed = draft.worker is not None and not earlier
     generation = GenerationRow(
         id=id,
@@ -115,13 +122,14 @@ async def _add_work(
     conversation.leaf_id = reply.id
     conversation.updated_at = now
     await session.flush()
-    message, answer = await with_siblings(session, [question, reply])
+    *before, message, answer = await with_siblings(session, [*asked, reply])
     return Turn(
         message,
         answer,
         _as_queued(generation),
         claimed=claimed,
         earlier=[row.to_domain() for row in earlier],
+        before=before,
     )
 
 
@@ -143,7 +151,7 @@ def _as_queued(row: GenerationRow) -> Generation:
 
 async def _made_before(
     session: AsyncSession,
-    conversation: ConversationRow,
+    caller: OwnerId,
     idempotency: IdempotencyKey | None,
     id: GenerationId,
     now: datetime,
@@ -153,11 +161,11 @@ async def _made_before(
     if idempotency is None:
         return None
     its = (
-        col(IdempotencyRow.owner) == conversation.owner,
+        col(IdempotencyRow.owner) == caller,
         col(IdempotencyRow.key) == idempotency.key,
     )
     # A key may go between two statements, with the conversation in which it was used.
-    while not await _remember(session, conversation.owner, idempotency, id, now):
+    while not await _remember(session, caller, idempotency, id, now):
         known = await session.scalar(select(IdempotencyRow).where(*its).with_for_update(read=True))
         if known is None:
             continue
@@ -209,6 +217,7 @@ async def _as_it_was(session: AsyncSession, generation_id: str) -> Turn:
             answer,
             content="",
             reasoning="",
+            tool_calls=(),
             status=Status.STREAMING,
             usage=None,
             error=None,
@@ -245,23 +254,3 @@ async def _message_row(session: AsyncSession, id: str) -> MessageRow | None:
         select(MessageRow).where(col(MessageRow.id) == id)
     )
     return row
-
-
-def _message(
-    conversation: ConversationRow,
-    parent: MessageRow | None,
-    role: Role,
-    content: str,
-    status: Status,
-    now: datetime,
-) -> MessageRow:
-    return MessageRow(
-        id=new_id("msg"),
-        conversation_id=conversation.id,
-        parent_id=None if parent is None else parent.id,
-        depth=0 if parent is None else parent.depth + 1,
-        role=role,
-        content=content,
-        status=status,
-        created_at=now,
-    )

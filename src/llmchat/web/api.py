@@ -1,20 +1,51 @@
 """All HTTP doors as one application: routes, errors, limits, documents."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
-from llmchat.web import chat, docs, following, health, history, llm, openapi, problems, sessions
+from llmchat.web import (
+    chat,
+    docs,
+    following,
+    health,
+    history,
+    keys,
+    llm,
+    openapi,
+    problems,
+    session,
+    sessions,
+    sharing,
+)
 from llmchat.web.bodylimit import BodyLimit
+from llmchat.web.hosts import AllowedHosts
 from llmchat.web.requests import RequestContext
+
+# The headers that a page elsewhere may send, and those that it gets to see.
+_SENT = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"]
+_SHOWN = [
+    *("Location", "Retry-After", "X-Request-ID"),
+    *("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
+]
+_DOORS = (history, chat, sharing, sessions, llm, keys, session, health, docs)
 
 
 class Lifespan(Protocol):
     def __call__(self, app: FastAPI, /) -> AbstractAsyncContextManager[None]: ...
 
 
-def build(lifespan: Lifespan, *, version: str, max_body_bytes: int) -> FastAPI:
+def build(
+    lifespan: Lifespan,
+    *,
+    version: str,
+    max_body_bytes: int,
+    allowed_hosts: Sequence[str],
+    cors_origins: Sequence[str] = (),
+) -> FastAPI:
     """`lifespan` must set `app.state.services` before the first request."""
     app = openapi.Documented(
         title="llmchat",
@@ -32,10 +63,21 @@ def build(lifespan: Lifespan, *, version: str, max_body_bytes: int) -> FastAPI:
     )
     # The last one is the outermost.
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
+    app.add_middleware(AllowedHosts, names=allowed_hosts)
+    if cors_origins:
+        # Never with credentials: the cookie is for this server's own page, others send a key.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=cors_origins,
+            allow_methods=["*"],
+            allow_headers=_SENT,
+            expose_headers=_SHOWN,
+            max_age=600,
+        )
     app.add_middleware(RequestContext)
     problems.install(app)
     app.add_plain_route(following.ROUTE, following.OPERATION)
-    for door in (history, chat, sessions, llm, health, docs):
-        app.include_router(door.router)
+    for router in (*(door.router for door in _DOORS), session.tickets, sharing.links):
+        app.include_router(router)
     docs.mount_static(app)
     return app

@@ -2,11 +2,21 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+)
 
 from llmchat import domain
 from llmchat.domain import OnBusy
 from llmchat.web.bounds import Id, JsonObject, Line, ModelId, Text
+from llmchat.web.contents import Content, ToolResult
+from llmchat.web.examples import IMAGE
 
 
 class Body(BaseModel):
@@ -105,7 +115,13 @@ class Ask(Body):
 
 
 class NewMessage(Ask):
-    content: Annotated[Text, Field(min_length=1)]
+    # Before the content, whose check asks for it.
+    tool_results: Annotated[list[ToolResult], Field(min_length=1, max_length=128)] | None = None
+    """In place of a content: what came of the tool calls of the message before, each call once.
+    `[{"tool_call_id": "call_1", "content": "21 °C"}]`"""
+    content: Annotated[Content | None, Field(validate_default=True)] = None
+    """A text, or a list of parts: texts, and images as data URLs, `{"type": "image_url",
+    "image_url": {"url": "data:image/png;base64,…"}}`. At most 32, and 16 of them images."""
     parent_id: Id | None = None
     """The message to go on from; when left out, the end of the active branch. Another message than
     that begins a branch, and null begins anew."""
@@ -119,9 +135,27 @@ class NewMessage(Ask):
                     "params": {"extra": {"tokens": 300, "tokens_per_second": 100}},
                     "on_busy": "queue",
                 },
+                {
+                    "content": [
+                        {"type": "text", "text": "What is this?"},
+                        {"type": "image_url", "image_url": {"url": IMAGE}},
+                    ],
+                    "model": "demo/echo",
+                },
             ]
         }
     )
+
+    @field_validator("content", mode="after")
+    @classmethod
+    def _one_of_both(cls, content: Any, info: ValidationInfo) -> Any:
+        # What is wrong in the results is told by itself.
+        results = info.data.get("tool_results", ())
+        if content is None and results is None:
+            raise ValueError("Field required; or `tool_results`, to answer tool calls")
+        if content is not None and results is not None:
+            raise ValueError("either `content` or `tool_results`, not both: results stand for it")
+        return content
 
 
 class Regenerate(Ask):

@@ -64,4 +64,5 @@ Line = Annotated[CleanText, Field(max_length=512)]
 ModelId = Annotated[CleanText, Field(min_length=1, max_length=256)]
 JsonObject = Annotated[dict[str, Any], AfterValidator(_bounded_json)]
 Id = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]+$", min_length=1, max_length=64)]
+USER = r"^[0-9A-Za-z][0-9A-Za-z._@+-]{0,127}$"
 PathId = Annotated[str, Path(pattern=r"^[0-9A-Za-z_-]+$", max_length=64)]

@@ -4,17 +4,19 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from llmchat.chat.service import Ask
-from llmchat.domain import Params, Turn
+from llmchat.domain import Params, ToolResult, Turn
 from llmchat.ids import ConversationId, GenerationId, MessageId
 from llmchat.store.base import ACTIVE_LEAF, ActiveLeaf, IdempotencyKey
 from llmchat.web import bodies, schemas
+from llmchat.web.auth import Guarded, principal_of
 from llmchat.web.bounds import PathId
+from llmchat.web.contents import parts_of, text_of
 from llmchat.web.deps import Caller, Idempotency, Services, Use
 from llmchat.web.following import stream
 from llmchat.web.openapi import ACCEPTED, STREAM_INSTEAD
 from llmchat.web.problems import documented
 
-router = APIRouter(prefix="/api", tags=["generations"])
+router = APIRouter(prefix="/api", tags=["generations"], route_class=Guarded)
 
 
 @router.post(
@@ -36,12 +38,22 @@ async def send(
     idempotency: Idempotency,
 ) -> Response:
     """Send a message. Answers before the first token: follow `stream_url`, from as many places as
-    you like. With `Accept: text/event-stream` the answer is that stream itself."""
-    parent = _parent(body)
+    you like. With `Accept: text/event-stream` the answer is that stream itself.
+
+    When an answer ended with `tool_calls`, run them, and send what came of them as `tool_results`:
+    the next answer goes on from there."""
+    content = body.content or ""
+    results = [ToolResult(r.tool_call_id, r.content) for r in body.tool_results or ()]
     turn = await use.chat.send(
-        caller, ConversationId(id), body.content, _ask(body, idempotency), parent_id=parent
+        caller,
+        ConversationId(id),
+        text_of(content),
+        _ask(body, idempotency),
+        parts=parts_of(content),
+        tool_results=results,
+        parent_id=_parent(body),
     )
-    return await _accepted(request, use, caller, turn)
+    return await _accepted(request, use, turn)
 
 
 @router.post(
@@ -64,7 +76,7 @@ async def regenerate(
 ) -> Response:
     """Answer again. The new answer to the same question is a sibling of this one, which stays."""
     turn = await use.chat.regenerate(caller, MessageId(id), _ask(body, idempotency))
-    return await _accepted(request, use, caller, turn)
+    return await _accepted(request, use, turn)
 
 
 @router.get("/generations/{id}", responses=documented(404, 422, 503))
@@ -72,7 +84,7 @@ async def progress(id: PathId, use: Use, caller: Caller) -> schemas.GenerationDe
     """Look at a generation. How it stands, with its text so far."""
     found = await use.chat.progress(caller, GenerationId(id))
     return schemas.generation_detail(
-        found.generation, found.answer, found.reasoning, found.last_event_id
+        found.generation, found.answer, found.reasoning, found.tool_calls, found.last_event_id
     )
 
 
@@ -83,9 +95,9 @@ async def stop(id: PathId, use: Use, caller: Caller) -> schemas.Stopped:
     return schemas.Stopped(status=found.generation.status, last_event_id=found.last_event_id)
 
 
-async def _accepted(request: Request, use: Services, caller: Caller, turn: Turn) -> Response:
+async def _accepted(request: Request, use: Services, turn: Turn) -> Response:
     if "text/event-stream" in request.headers.get("accept", ""):
-        return await stream(use, caller, turn.generation.id, 0)
+        return await stream(request, use, await principal_of(request), turn.generation.id, 0)
     location = f"/api/generations/{turn.generation.id}"
     accepted = schemas.Accepted(
         message=schemas.message_of(turn.message),

@@ -7,13 +7,17 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
+from llmchat.access.audit import Audit
+from llmchat.access.keys import Keys
 from llmchat.chat.history import HistoryService
 from llmchat.chat.service import ChatService
+from llmchat.chat.sharing import SharingService
 from llmchat.chat.watching import ConversationWatch
-from llmchat.domain import LOCAL_OWNER
 from llmchat.ids import OwnerId
 from llmchat.providers.base import Models
 from llmchat.store.base import IdempotencyKey
+from llmchat.web.auth import Door, principal_of
+from llmchat.web.places import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +25,13 @@ class Services:
     """Made once, in the lifespan. `not_ready` names what keeps the service from its work,
     `warnings` the promises that it cannot keep as it is set up."""
 
+    door: Door
+    places: Places
+    keys: Keys
+    audit: Audit
     chat: ChatService
     history: HistoryService
+    sharing: SharingService
     watch: ConversationWatch
     models: Models
     not_ready: Callable[[], Awaitable[Sequence[str]]]
@@ -37,9 +46,9 @@ async def services_of(request: Request) -> Services:
     return services
 
 
-async def caller_of(_request: Request) -> OwnerId:
-    """Everybody is the one local user until there are keys."""
-    return LOCAL_OWNER
+async def caller_of(request: Request) -> OwnerId:
+    """Whose objects the caller may see."""
+    return (await principal_of(request)).user
 
 
 async def _idempotency(

@@ -13,6 +13,12 @@ _LAST_EVENT_ID = 8
 
 Example = dict[str, Any]
 
+IMAGE = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGA"
+    "hKmMIQAAAABJRU5ErkJggg=="
+)
+"""The smallest of pictures: one dot."""
+
 USAGE: Example = {
     "input_tokens": 4,
     "output_tokens": 6,
@@ -45,6 +51,8 @@ QUESTION: Example = {
     "role": "user",
     "content": "the quick brown fox",
     "reasoning": "",
+    "tool_calls": [],
+    "tool_call_id": None,
     "status": "complete",
     "model": None,
     "generation_id": None,
@@ -91,6 +99,7 @@ GENERATION_DETAIL: Example = {
     "ended_at": "2026-11-21T08:43:35.346218Z",
     "text": _ANSWER,
     "reasoning": "",
+    "tool_calls": [],
     "last_event_id": _LAST_EVENT_ID,
 }
 
@@ -111,7 +120,7 @@ GENERATED: Example = {
     "usage": USAGE,
 }
 CHATTED: Example = {
-    "message": {"role": "assistant", "content": _ANSWER, "reasoning": ""},
+    "message": {"role": "assistant", "content": _ANSWER, "reasoning": "", "tool_calls": []},
     "model": _MODEL,
     "finish_reason": "stop",
     "usage": USAGE,
@@ -129,13 +138,29 @@ SESSION_HISTORY: Example = {
     "messages": [QUESTION, ANSWER],
 }
 
+TOOL_MESSAGES: list[Any] = [
+    {"role": "user", "content": "How warm is it in Bern?"},
+    {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [
+            {
+                "id": "call_1",
+                "type": "function",
+                "function": {"name": "weather", "arguments": '{"city": "Bern"}'},
+            }
+        ],
+    },
+    {"role": "tool", "tool_call_id": "call_1", "content": "21 °C"},
+]
+
 MODEL_LIST: Example = {
     "items": [
         {
             "id": _MODEL,
             "provider": "demo",
             "available": True,
-            "context_window": 200_000,
+            "context_window": 1_000_000,
             "price": None,
         }
     ],
@@ -169,11 +194,53 @@ NOT_READY: Example = {
     "warnings": [],
 }
 
+_KEY_ID = "key_8DmmzVBQlBZi0Fy6F7E4gu2"
+KEY: Example = {
+    "id": _KEY_ID,
+    "user": "ann",
+    "name": "Ann's laptop",
+    "scopes": ["chat"],
+    "created_at": "2026-11-21T08:40:11.114203Z",
+    "expires_at": None,
+    "last_used_at": "2026-11-21T08:43:02.530211Z",
+    "revoked_at": None,
+}
+# Not of the form of a secret: nothing that looks for leaked ones should find this.
+CREATED_KEY: Example = {**KEY, "last_used_at": None, "secret": "sk-llmchat-…"}
+CALLER: Example = {"user": "ann", "scopes": ["chat"], "key_id": _KEY_ID}
+
+TICKET: Example = {
+    "ticket": "eyJrZXkiOiJrZXlf….b2xk",
+    "stream_url": f"/api/generations/{_GENERATION_ID}/stream?ticket=eyJrZXkiOiJrZXlf….b2xk",
+    "expires_at": "2026-11-21T08:58:35.177575Z",
+}
+
+MEMBER: Example = {
+    "user": "bob",
+    "role": "viewer",
+    "created_at": "2026-11-21T08:44:50.380114Z",
+}
+LINK: Example = {
+    "id": "link_8DmOQ1xTqTJkPZC4ZK4sWnB",
+    "url": "/api/shared/Zm94LWxpbms",
+    "secret": "Zm94LWxpbms",
+}
+SHARED: Example = {"title": "Foxes", "messages": [QUESTION, ANSWER], "next_cursor": None}
+
 BY_SCHEMA: Mapping[str, Example] = {
     "Accepted": ACCEPTED,
+    "Caller": CALLER,
+    "Ticket": TICKET,
+    "CreatedKey": CREATED_KEY,
+    "CreatedLink": LINK,
+    "MemberList": {"items": [MEMBER]},
+    "SharedConversation": SHARED,
+    "Key": KEY,
+    "KeyList": {"items": [KEY]},
     "Chatted": CHATTED,
     "Conversation": CONVERSATION,
     "ConversationDetail": CONVERSATION_DETAIL,
+    "ConversationMember": MEMBER,
     "ConversationPage": CONVERSATION_PAGE,
     "Generated": GENERATED,
     "Generation": GENERATION,

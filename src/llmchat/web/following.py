@@ -6,9 +6,10 @@ from typing import Any
 from fastapi import Request, Response
 from starlette.routing import Route
 
+from llmchat.access.base import Principal
 from llmchat.errors import BadCursor, Invalid
-from llmchat.ids import GenerationId, OwnerId
-from llmchat.web.deps import Services, caller_of, services_of
+from llmchat.ids import GenerationId
+from llmchat.web.deps import Services, services_of
 from llmchat.web.openapi import GENERATION_STREAM
 from llmchat.web.problems import documented
 from llmchat.web.sse import EventStream, generation_frames
@@ -17,16 +18,24 @@ PATH = "/api/generations/{id}/stream"
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
-async def stream(use: Services, caller: OwnerId, id: GenerationId, after: int) -> Response:
+async def stream(
+    request: Request, use: Services, caller: Principal, id: GenerationId, after: int
+) -> Response:
     """The events after a cursor, as they come; 204 when there is nothing more to come."""
-    batches = await use.chat.follow(caller, id, after=after, idle_seconds=use.heartbeat_seconds)
-    return Response(status_code=204) if batches is None else EventStream(generation_frames(batches))
+    with use.places.take(use.door.counted_as(request, caller)) as place:
+        idle_seconds = use.heartbeat_seconds
+        batches = await use.chat.follow(caller.user, id, after=after, idle_seconds=idle_seconds)
+        if batches is None:
+            return Response(status_code=204)
+        return EventStream(generation_frames(batches), place.keep())
 
 
 async def _follow(request: Request) -> Response:
-    use, caller = await services_of(request), await caller_of(request)
-    id, cursor = _id(request.path_params["id"]), _cursor(_given(request))
-    return await stream(use, caller, id, cursor)
+    use = await services_of(request)
+    given = request.path_params["id"]
+    caller = await use.door.admit_to(GenerationId(given), request)
+    id, cursor = _id(given), _cursor(_given(request))
+    return await stream(request, use, caller, id, cursor)
 
 
 def _id(given: str) -> GenerationId:
@@ -78,6 +87,7 @@ OPERATION: dict[str, Any] = {
     "parameters": [
         _parameter("id", "path", "", {"pattern": f"^{_ID.pattern}$"}, required=True),
         _parameter("last_event_id", "query", "The cursor of a first connection; the header wins."),
+        _parameter("ticket", "query", "Instead of a key.", {"maxLength": 1024}),
         _parameter("Last-Event-ID", "header", "Send what follows this event."),
     ],
     "responses": {
@@ -85,7 +95,7 @@ OPERATION: dict[str, Any] = {
         "204": {"description": "The cursor is at the end: there is nothing more to come."},
         **{
             str(status): response
-            for status, response in documented(400, 404, 410, 422, 503).items()
+            for status, response in documented(400, 404, 410, 422, 429, 503).items()
         },
     },
 }

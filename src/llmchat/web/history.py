@@ -2,19 +2,22 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
+from llmchat.access.base import Action
 from llmchat.domain import MessageOrder, Params
 from llmchat.ids import ConversationId, MessageId
 from llmchat.store.base import ConversationDraft
 from llmchat.web import bodies, schemas
+from llmchat.web.audit import noting
+from llmchat.web.auth import Guarded, Me
 from llmchat.web.bounds import CleanText, PathId
 from llmchat.web.deps import Caller, Use
 from llmchat.web.openapi import CONVERSATION_STREAM
 from llmchat.web.problems import documented
 from llmchat.web.sse import EventStream, conversation_frames
 
-router = APIRouter(prefix="/api/conversations", tags=["conversations"])
+router = APIRouter(prefix="/api/conversations", tags=["conversations"], route_class=Guarded)
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="The most items of a page.")]
 Cursor = Annotated[str | None, Query(max_length=64, description="`next_cursor` of the last page.")]
@@ -69,9 +72,10 @@ async def change(
 @router.delete(
     "/{id}", status_code=204, response_class=Response, responses=documented(404, 422, 503)
 )
-async def delete(id: PathId, use: Use, caller: Caller) -> None:
+async def delete(request: Request, id: PathId, use: Use, caller: Caller) -> None:
     """Delete a conversation. Stops what is live; messages and logs go with it."""
-    await use.history.delete(caller, ConversationId(id))
+    async with noting(request, Action.CONVERSATION_DELETE, id):
+        await use.history.delete(caller, ConversationId(id))
 
 
 @router.get("/{id}/messages", responses=documented(400, 404, 422, 503))
@@ -112,9 +116,10 @@ async def messages(
     response_class=Response,
     responses=documented(404, 422, 503),
 )
-async def clear(id: PathId, use: Use, caller: Caller) -> None:
+async def clear(request: Request, id: PathId, use: Use, caller: Caller) -> None:
     """Clear the messages. The conversation and its settings stay."""
-    await use.history.clear(caller, ConversationId(id))
+    async with noting(request, Action.CONVERSATION_CLEAR, id):
+        await use.history.clear(caller, ConversationId(id))
 
 
 @router.get(
@@ -125,11 +130,13 @@ async def clear(id: PathId, use: Use, caller: Caller) -> None:
         **documented(404, 422, 503),
     },
 )
-async def watch(id: PathId, use: Use, caller: Caller) -> Response:
+async def watch(request: Request, id: PathId, use: Use, me: Me) -> Response:
     """Follow a conversation. All that happens in it, whoever writes: one connection for a page. It
     goes on until you leave, so open it with `curl -N` or an `EventSource`."""
-    sights = await use.watch.open(caller, ConversationId(id), idle_seconds=use.heartbeat_seconds)
-    return EventStream(conversation_frames(sights))
+    with use.places.take(use.door.counted_as(request, me)) as place:
+        idle_seconds = use.heartbeat_seconds
+        sights = await use.watch.open(me.user, ConversationId(id), idle_seconds=idle_seconds)
+        return EventStream(conversation_frames(sights), place.keep())
 
 
 async def _detail(use: Use, caller: Caller, id: ConversationId) -> schemas.ConversationDetail:

@@ -10,14 +10,16 @@ from starlette.exceptions import HTTPException
 
 from llmchat.domain import Params, PromptMessage, Role
 from llmchat.tasks import cancel
-from llmchat.web import bodies, schemas
+from llmchat.web import bodies, examples, schemas
+from llmchat.web.auth import Guarded
 from llmchat.web.bodies import Body
 from llmchat.web.bounds import ModelId, Text
+from llmchat.web.chatting import ChatMessage, OpenAIToolCall, openai_calls
 from llmchat.web.deps import Caller, Use
 from llmchat.web.problems import documented
 from llmchat.web.schemas import Shape
 
-router = APIRouter(prefix="/api/llm")
+router = APIRouter(prefix="/api/llm", route_class=Guarded)
 T = TypeVar("T")
 
 _MOST_MESSAGES = 2000
@@ -82,11 +84,6 @@ class Generated(Shape):
     usage: schemas.Usage | None
 
 
-class ChatMessage(Body):
-    role: Annotated[Role, Field(strict=False)]
-    content: Text
-
-
 class Chat(Body):
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=_MOST_MESSAGES)]
     """The conversation so far, the oldest message first."""
@@ -102,7 +99,8 @@ class Chat(Body):
                         {"role": "user", "content": "hello"},
                     ],
                     "model": "demo/echo",
-                }
+                },
+                {"messages": examples.TOOL_MESSAGES, "model": "demo/echo"},
             ]
         }
     )
@@ -113,6 +111,8 @@ class Reply(Shape):
     content: str
     reasoning: str
     """What a reasoning model thought; never part of the content."""
+    tool_calls: list[OpenAIToolCall]
+    """What it asks you to do: send it again with this message and a `tool` message for each."""
 
 
 class Chatted(Shape):
@@ -140,7 +140,7 @@ async def health(use: Use, caller: Caller) -> ModelsHealth:
 async def generate(request: Request, body: Generate, use: Use, caller: Caller) -> Generated:
     """Complete a prompt. A text in, a text out. When you leave, the model's server is stopped."""
     messages = [PromptMessage(Role.USER, body.prompt)]
-    work = use.chat.answer(messages, body.model, _params(body.params))
+    work = use.chat.answer(caller, messages, body.model, _params(body.params))
     answer = await _unless_gone(request, work)
     return Generated(
         text=answer.text,
@@ -152,12 +152,17 @@ async def generate(request: Request, body: Generate, use: Use, caller: Caller) -
 
 @router.post("/chat", tags=["plain calls"], responses=_FAILURES)
 async def chat(request: Request, body: Chat, use: Use, caller: Caller) -> Chatted:
-    """Answer messages. You keep the conversation. When you leave, the model's server is stopped."""
-    messages = [PromptMessage(message.role, message.content) for message in body.messages]
-    work = use.chat.answer(messages, body.model, _params(body.params))
+    """Answer messages. You keep the conversation: texts, images, and the calls and results of tools
+    as in OpenAI's API. When you leave, the model's server is stopped."""
+    messages = [message.to_domain() for message in body.messages]
+    work = use.chat.answer(caller, messages, body.model, _params(body.params))
     answer = await _unless_gone(request, work)
     return Chatted(
-        message=Reply(content=answer.text, reasoning=answer.reasoning),
+        message=Reply(
+            content=answer.text,
+            reasoning=answer.reasoning,
+            tool_calls=openai_calls(answer.tool_calls),
+        ),
         model=answer.model,
         finish_reason=answer.end.finish_reason,
         usage=schemas.usage_of(answer.end.usage),

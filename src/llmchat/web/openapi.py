@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from llmchat.web import examples
+from llmchat.web.problems import documented
 
 DESCRIPTION = """
 Chat answers that survive: **every generation is a durable log**.
@@ -25,6 +26,8 @@ curl -N http://127.0.0.1:8000/api/generations/gen_…/stream -H 'Last-Event-ID: 
 
 All of it can be tried out here: the models `demo/echo`, `demo/story` and `demo/markdown` need
 neither a key nor a network.
+
+A server that is not open wants an API key: `Authorization: Bearer sk-llmchat-…`.
 
 Errors are problem details (RFC 9457): compare their `type`, which never changes. Every answer has
 an `X-Request-ID`; send your own, and it is used.
@@ -44,7 +47,9 @@ TAGS = [
         "description": "Conversations by your own name; a call waits for its answer.",
     },
     {"name": "plain calls", "description": "One call, one whole answer; nothing is stored."},
+    {"name": "sharing", "description": "Who else reads or writes in a conversation."},
     {"name": "models", "description": "What can answer, and whether it does."},
+    {"name": "keys", "description": "Who may call, and who calls."},
     {"name": "health", "description": "For those who operate the server."},
 ]
 
@@ -90,7 +95,8 @@ def _stream(description: str, example: str) -> dict[str, Any]:
 GENERATION_STREAM = _stream(
     "The generation's events, then its end: `finished` or `failed`. `offset` is the first and the "
     "last event that one covers, so that nothing can be missing unseen; `heartbeat` comes in "
-    "silence, and after `reset` the answer begins again with its `text`.",
+    "silence, and after `reset` the answer begins again with its `text`. A `tool_call` is a piece "
+    "of a call: the first of an `index` has `id` and `name`, the `arguments` go on in the others.",
     _GENERATION_EVENTS,
 )
 CONVERSATION_STREAM = _stream(
@@ -109,7 +115,22 @@ ACCEPTED = {
 _IDS = {
     "/api/conversations": "The `id` of a conversation, as `POST /api/conversations` gives it.",
     "/api/messages": "The `id` of an answer, as the messages of its conversation show it.",
+    "/api/keys": "The `id` of a key, as the list of keys shows it.",
     "/api/generations": "The `id` of a generation, as the answer to a send names it.",
+}
+_WITHOUT_A_KEY = ("/api/session", "/api/shared/{secret}")
+_SECURITY_SCHEMES = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key of this server: `sk-llmchat-…`. An open server looks at none.",
+    },
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "llmchat_session",
+        "description": "What `POST /api/session` gives to this server's own page.",
+    },
 }
 _FIRST_SENTENCE = re.compile(r"(.*?)\.(?:\s+|$)(.*)", re.DOTALL)
 
@@ -133,9 +154,12 @@ class Documented(FastAPI):
             # Not in the models: the framework would leave out every member that is null.
             for name, example in examples.BY_SCHEMA.items():
                 document["components"]["schemas"][name]["examples"] = [example]
+            document["components"]["securitySchemes"] = _SECURITY_SCHEMES
             for path, operations in document["paths"].items():
                 for operation in operations.values():
                     _complete(path, operation)
+                    if path.startswith("/api/") and path not in _WITHOUT_A_KEY:
+                        _guard(operation)
         assert self.openapi_schema is not None
         return self.openapi_schema
 
@@ -144,6 +168,13 @@ def operation_id(route: Any) -> str:
     """Like `conversations_create`: the first word of the tag, and the function."""
     tag = route.tags[0] if route.tags else "page"
     return f"{str(tag).split()[0]}_{route.name}"
+
+
+def _guard(operation: dict[str, Any]) -> None:
+    """The document of a route that asks who calls."""
+    operation["security"] = [{"key": []}, {"cookie": []}]
+    for status, response in documented(401, 403, 429).items():
+        operation["responses"][str(status)] = response
 
 
 def _complete(path: str, operation: dict[str, Any]) -> None:
@@ -155,5 +186,5 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
         if response["description"] == "Successful Response":
             response["description"] = HTTPStatus(int(status)).phrase
     for parameter in operation.get("parameters", []):
-        if parameter["in"] == "path" and path.startswith(tuple(_IDS)):
+        if parameter["name"] == "id" and parameter["in"] == "path" and path.startswith(tuple(_IDS)):
             parameter["description"] = _IDS["/".join(path.split("/")[:3])]

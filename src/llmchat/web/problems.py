@@ -14,15 +14,21 @@ from starlette.exceptions import HTTPException
 
 from llmchat.errors import (
     Busy,
+    Forbidden,
+    GenerationFailed,
     Invalid,
     LlmchatError,
     LogGone,
     Malformed,
     NotFound,
     Problem,
+    ProviderError,
+    RateLimited,
     ShuttingDown,
+    Unauthenticated,
     UpstreamTimeout,
 )
+from llmchat.web.limits import headers_of_error
 
 _log = structlog.get_logger(__name__)
 
@@ -41,7 +47,10 @@ _FRAMEWORK: Mapping[int, tuple[str, str, str]] = {
     413: (
         "too_large",
         "The body is too large",
-        "The operator of this server sets how much it takes (LLMCHAT_MAX_BODY_BYTES).",
+        (
+            "The operator of this server sets how much it takes: LLMCHAT_MAX_BODY_BYTES, to be "
+            "raised for larger images, which grow by a third as base64."
+        ),
     ),
     415: (
         "unsupported_media_type",
@@ -89,6 +98,8 @@ def respond(
     all_headers = {"Cache-Control": "private, no-store", **(headers or {})}
     if request_id is not None:
         all_headers["X-Request-ID"] = request_id
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        all_headers["WWW-Authenticate"] = 'Bearer realm="llmchat"'
     if problem.retry_after_seconds is not None:
         all_headers["Retry-After"] = str(max(1, round(problem.retry_after_seconds)))
     elif problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -104,9 +115,14 @@ def encode(problem: Problem, *, instance: str | None, request_id: str | None) ->
 async def _ours(request: Request, error: Exception) -> Response:
     if not isinstance(error, LlmchatError):
         raise error
-    if error.problem().status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        _log.warning("A request failed", path=_target(request), detail=error.detail)
-    return respond(request, error.problem())
+    problem = error.problem()
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        # A model's server may quote the prompt in its errors: they are for who has written it.
+        theirs = isinstance(error, ProviderError | GenerationFailed)
+        said = {} if theirs else {"detail": error.detail}
+        _log.warning("A request failed", path=_target(request), problem=problem.type, **said)
+    headers = headers_of_error(error) if isinstance(error, RateLimited) else None
+    return respond(request, problem, headers)
 
 
 async def _validation(request: Request, error: Exception) -> Response:
@@ -120,7 +136,7 @@ async def _validation(request: Request, error: Exception) -> Response:
         return respond(request, of_status(415))
     errors = [
         {
-            "location": [str(part) for part in item["loc"]],
+            "location": [str(part) for part in item["loc"] if not _is_tag(part)],
             "message": item["msg"].removeprefix("Value error, "),
         }
         for item in found[:_MOST_ERRORS]
@@ -142,6 +158,11 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     return respond(
         request, LlmchatError("The error is in the server's log, by the request id.").problem()
     )
+
+
+def _is_tag(part: int | str) -> bool:
+    """Which member of a union it is about: nothing that a client has sent."""
+    return isinstance(part, str) and part.startswith("(") and part.endswith(")")
 
 
 def _target(request: Request) -> str:
@@ -177,13 +198,21 @@ def _documented(status: int) -> dict[str, Any]:
         "description": description,
         "content": {MEDIA_TYPE: {"schema": _SCHEMA, "example": example}},
     }
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         found["headers"] = {"Retry-After": _RETRY_AFTER}
     return found
 
 
 _EXPLAINED: Mapping[int, tuple[str, Problem]] = {
     400: ("The request cannot be read: no JSON, or no cursor of ours.", of_status(400)),
+    401: (
+        "No API key that this server knows.",
+        Unauthenticated("The API key is not known, has expired or was revoked.").problem(),
+    ),
+    403: (
+        "The key lacks the scope that this takes.",
+        Forbidden("This takes the scope chat, and the key has read.").problem(),
+    ),
     404: ("There is no such object.", NotFound("There is no such object.").problem()),
     409: (
         "The conversation already has a live generation; `generation_id` names it.",
@@ -204,6 +233,15 @@ _EXPLAINED: Mapping[int, tuple[str, Problem]] = {
             "body.content: Field required",
             errors=[{"location": ["body", "content"], "message": "Field required"}],
         ),
+    ),
+    429: (
+        "Too many requests: `Retry-After` and `RateLimit-Reset` say when to come back.",
+        RateLimited(
+            "You may send at most 60 times a minute. Try again in 12 s.",
+            limit=60,
+            remaining=0,
+            retry_after_seconds=12,
+        ).problem(),
     ),
     503: (
         "Not now: the server stops, its storage or the model's server fails.",

@@ -1,4 +1,4 @@
-"""What every request gets: an id, and headers that keep its answer out of caches."""
+"""What every request gets: an id, and headers that keep its answer where it belongs."""
 
 import re
 
@@ -12,6 +12,16 @@ _GIVEN_ID = re.compile(rb"[0-9A-Za-z_.:-]{1,128}")
 RAW_SEND = "raw_send"
 """The server's own `send`, in a scope's state."""
 _USER_DATA = ("/api/", "/v1/")
+# What a browser may do with an answer that says nothing of its own: nothing.
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 
 
 class RequestContext:
@@ -35,7 +45,8 @@ class RequestContext:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
                 if private:
                     headers.setdefault("Cache-Control", "private, no-store")
             await send(message)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from llmchat import domain, errors, events
 from llmchat.domain import Role, Status
+from llmchat.web.contents import ContentPart, ToolCall, calls_of, content_of
 
 
 class Shape(BaseModel):
@@ -87,9 +88,14 @@ class Message(Shape):
     parent_id: str | None
     """The message before it; null at the beginning."""
     role: Role
-    content: str
+    content: str | list[ContentPart]
+    """A text; or, when there are images in it, the list of parts as it was sent."""
     reasoning: str
     """What a reasoning model thought; never part of the content."""
+    tool_calls: list[ToolCall]
+    """What an assistant's message asks you to do: send the results as `tool_results`."""
+    tool_call_id: str | None
+    """The call that a tool's message is the result of."""
     status: Status
     model: str | None
     generation_id: str | None
@@ -125,13 +131,15 @@ class GenerationDetail(Generation):
     """The answer so far."""
     reasoning: str
     """The thinking so far."""
+    tool_calls: list[ToolCall]
+    """The calls so far; those of one that is being written may still grow."""
     last_event_id: int | None
     """The cursor behind all that is there now."""
 
 
 class Accepted(Shape):
     message: Message
-    """The question, stored."""
+    """The question, stored; or the last of the results."""
     reply: Message
     """The answer, still empty."""
     generation: Generation
@@ -174,8 +182,10 @@ def message_of(found: domain.Message) -> Message:
         conversation_id=found.conversation_id,
         parent_id=found.parent_id,
         role=found.role,
-        content=found.content,
+        content=content_of(found.content, found.parts),
         reasoning=found.reasoning,
+        tool_calls=calls_of(found.tool_calls),
+        tool_call_id=found.tool_call_id,
         status=found.status,
         model=found.model,
         generation_id=found.generation_id,
@@ -191,10 +201,18 @@ def generation_of(found: domain.Generation) -> Generation:
 
 
 def generation_detail(
-    found: domain.Generation, text: str, reasoning: str, last_event_id: int | None
+    found: domain.Generation,
+    text: str,
+    reasoning: str,
+    tool_calls: Sequence[events.ToolCall],
+    last_event_id: int | None,
 ) -> GenerationDetail:
     return GenerationDetail(
-        **_generation(found), text=text, reasoning=reasoning, last_event_id=last_event_id
+        **_generation(found),
+        text=text,
+        reasoning=reasoning,
+        tool_calls=calls_of(tool_calls),
+        last_event_id=last_event_id,
     )
 
 

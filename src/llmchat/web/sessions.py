@@ -2,15 +2,18 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import ConfigDict, Field
 from starlette.convertors import Convertor, register_url_convertor
 
+from llmchat.access.base import Action
 from llmchat.chat.service import Ask
 from llmchat.domain import OnBusy, Params, Status
 from llmchat.errors import GenerationFailed
 from llmchat.store.base import ConversationDraft
 from llmchat.web import bodies, schemas
+from llmchat.web.audit import noting
+from llmchat.web.auth import Guarded
 from llmchat.web.bounds import CleanText, ModelId, Text
 from llmchat.web.deps import Caller, Idempotency, Use
 from llmchat.web.problems import documented
@@ -30,7 +33,7 @@ class _AnyName(Convertor[str]):
 
 
 register_url_convertor("name", _AnyName())
-router = APIRouter(prefix="/api/llm/chat/session", tags=["sessions"])
+router = APIRouter(prefix="/api/llm/chat/session", tags=["sessions"], route_class=Guarded)
 
 SessionId = Annotated[CleanText, Field(min_length=1, max_length=128)]
 SessionPath = Annotated[
@@ -135,7 +138,8 @@ async def history(
     operation_id="sessions_clear_short",
 )
 @router.delete("/{id:name}/history", status_code=204, response_class=Response, responses=_FAILURES)
-async def clear(id: SessionPath, use: Use, caller: Caller) -> None:
+async def clear(request: Request, id: SessionPath, use: Use, caller: Caller) -> None:
     """Clear a session. Its messages go, its name and system prompt stay."""
     conversation = await use.history.session(caller, id)
-    await use.history.clear(caller, conversation.id)
+    async with noting(request, Action.CONVERSATION_CLEAR, conversation.id):
+        await use.history.clear(caller, conversation.id)

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from functools import lru_cache
 from typing import Any
@@ -41,11 +41,13 @@ class EventStream(Response):
     one task is enough: the library's five, and its timer and middleware for each frame, would cost
     as much as all else that is done for a token."""
 
-    def __init__(self, frames: AsyncGenerator[bytes, None]) -> None:
+    def __init__(self, frames: AsyncGenerator[bytes, None], over: Callable[[], None]) -> None:
+        """`over` is called when it has ended, however it did."""
         self.raw_headers = list(_HEADERS)
         self.status_code = 200
         self.background = None
         self._frames = frames
+        self._over = over
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         send_frame = scope.get("state", {}).get(RAW_SEND, send)
@@ -55,6 +57,7 @@ class EventStream(Response):
             while (await receive())["type"] != "http.disconnect":
                 pass
         finally:
+            self._over()
             await cancel(streaming)
         if not streaming.cancelled():
             streaming.result()
@@ -183,8 +186,9 @@ def _members(event: Any) -> dict[str, Any]:
             return {"index": index, "id": id, "name": name, "arguments": arguments}
         case Reset(attempt, reason, text):
             return {"attempt": attempt, "reason": reason, "text": text}
-        case Finished(status, finish_reason, usage):
-            return {"status": status, "finish_reason": finish_reason, "usage": _usage(usage)}
+        case Finished(status, finish_reason, usage, model):
+            members = {"status": status, "finish_reason": finish_reason, "usage": _usage(usage)}
+            return members | ({"model": model} if model else {})
         case Failed(status, problem, usage):
             return {"status": status, "problem": problem.as_json(), "usage": _usage(usage)}
     raise TypeError(f"{type(event).__name__} is no event")

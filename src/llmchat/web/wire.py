@@ -1,15 +1,22 @@
-"""HTTP/1.1 as uvicorn speaks it, with bounds on what comes before the body."""
+"""HTTP/1.1 as uvicorn speaks it, with bounds on what comes before the body and on slow senders."""
 
 import asyncio
 from collections.abc import Sequence
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+import httptools
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from llmchat.errors import Malformed, Problem
 from llmchat.ids import new_id
 from llmchat.web import problems
 
 _MOST_HEADER_BYTES = 64 * 1024
+_VERSIONS = frozenset({"1.0", "1.1"})
 
 _MALFORMED = Problem(Malformed.type, Malformed.title, 400, "This is not HTTP/1.1 as it should be.")
 _TOO_LARGE = Problem(
@@ -24,28 +31,44 @@ _TOO_SLOW = Problem(
     408,
     "This server waits some seconds for it.",
 )
+_BODY_TOO_SLOW = Problem(
+    "body_timeout",
+    "The body of the request stopped before its end",
+    408,
+    "Nothing of it came for as long as this server waits. Send it again on a new connection; the "
+    "operator sets how long that is: LLMCHAT_BODY_SECONDS.",
+)
 
 
 class BoundedHttp(HttpToolsProtocol):
     """A connection. uvicorn alone keeps a header in memory however long it gets, waits for its end
-    for ever, and answers what it cannot read as plain text without a request id."""
+    and for that of a body for ever, takes what stands behind a body for headers, and answers what
+    it cannot read as plain text without a request id."""
 
     header_seconds = 15.0
+    body_seconds = 30.0
+    """How long a sender may pause within a body."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._in_header = self._asked = False
+        self._in_header = self._in_body = self._asked = False
+        self._answered: RequestResponseCycle | None = None
         self._header_bytes = 0
         self._patience = self._be_patient()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._patience.cancel()
+        if self._answered is not None and not self._answered.response_complete:
+            # uvicorn tells only the last request, and this one's answer would go on for nobody.
+            self._answered.disconnected = True
+            self._answered.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._header_bytes += len(data)
         super().data_received(data)
-        if self._in_header and self._header_bytes > _MOST_HEADER_BYTES:
+        # In a body: what is none of it, extensions of a chunk or headers behind the last one.
+        if (self._in_header or self._in_body) and self._header_bytes > _MOST_HEADER_BYTES:
             self._refuse(_TOO_LARGE)
 
     def on_message_begin(self) -> None:
@@ -55,17 +78,41 @@ class BoundedHttp(HttpToolsProtocol):
         self._patience.cancel()
         self._patience = self._be_patient()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # What was let in or refused by its headers gets no other ones behind its body.
+        if not self._in_body:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
+        if self.parser.get_http_version() not in _VERSIONS:
+            raise httptools.HttpParserError("The parser takes HTTP/0.9 and 2.0 for 1.1.")
         self._in_header = False
-        self._patience.cancel()
         super().on_headers_complete()
-        self._asked = True
+        self._asked = self._in_body = True
+        self._wait_for_body()
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        self._header_bytes = 0
+        if not self.cycle.response_complete:
+            self._wait_for_body()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._in_body = False
+        self._patience.cancel()
+        if self.cycle.response_complete:
+            self._patience = self._be_patient()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.cycle.response_complete and not self._in_header:
+        if self.cycle.response_complete and not (self._in_header or self._in_body):
             # uvicorn's own patience with an idle connection ends at the first byte of anything.
             self._patience = self._be_patient()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(_MALFORMED)
@@ -73,25 +120,40 @@ class BoundedHttp(HttpToolsProtocol):
     def _be_patient(self) -> asyncio.TimerHandle:
         return self.loop.call_later(self.header_seconds, self._give_up)
 
+    def _wait_for_body(self) -> None:
+        self._patience.cancel()
+        self._patience = self.loop.call_later(self.body_seconds, self._give_up)
+
     def _refuse(self, problem: Problem) -> None:
         self._patience.cancel()
         # In mid-answer, this would be taken for a part of it.
         if not self._in_answer() and not self.transport.is_closing():
             self.transport.write(_answer(problem, self.server_state.default_headers))
-        self._in_header = False
+        self._in_header = self._in_body = False
         self.transport.close()
 
     def _give_up(self) -> None:
         if self._in_header:
             self._refuse(_TOO_SLOW)
+        elif self._in_body and self.flow.read_paused:
+            # The one who waits is the sender.
+            self._wait_for_body()
+        elif self._in_body:
+            self._refuse(_BODY_TOO_SLOW)
         else:
             self.transport.close()
 
     def _in_answer(self) -> bool:
         if not self._asked:
             return False
-        begun = self.cycle.response_started and not self.cycle.response_complete
-        return begun or bool(self.pipeline)
+        # An answer may be complete before the body is: then it was the only one to this request.
+        complete = self.cycle.response_complete and not self._in_body
+        return (self.cycle.response_started and not complete) or bool(self.pipeline)
+
+
+def patient_http(body_seconds: float) -> type[BoundedHttp]:
+    """Connections that wait so long for more of a body; uvicorn wants to make them itself."""
+    return type("PatientHttp", (BoundedHttp,), {"body_seconds": body_seconds})
 
 
 def _answer(problem: Problem, default_headers: Sequence[tuple[bytes, bytes]]) -> bytes:

@@ -9,13 +9,15 @@ from llmchat.mock.faults import INSTEAD, KINDS, MIDWAY
 from llmchat.mock.manual import manual
 from llmchat.mock.options import Options
 from llmchat.mock.quirks import QUIRKS
+from llmchat.mock.websocket_faults import SOCKET_KINDS
 from tests.raw_http import RawClient, ask, parsed, sse_data
 from tests.upstream import ENDLESS, Upstream, answer_text, mock_model, mock_upstream
 
 
 def test_every_kind_has_a_name_of_its_own_and_stands_in_the_manual() -> None:
     assert len(KINDS) == len(INSTEAD) + len(MIDWAY) + len(QUIRKS)
-    assert all(f"  {kind} " in manual() for kind in KINDS)
+    assert not KINDS.keys() & SOCKET_KINDS.keys()
+    assert all(f"  {kind} " in manual() for kind in KINDS | SOCKET_KINDS)
     assert all(f"  {option} " in manual() for option in Options.model_fields)
 
 
@@ -36,6 +38,7 @@ async def test_refuse_closes_without_a_byte(upstream: Upstream) -> None:
 ERRORS = {
     400: "invalid_request_error",
     401: "invalid_request_error",
+    403: "request_forbidden",
     404: "invalid_request_error",
     429: "requests",
     500: "server_error",

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx2
 import openai
@@ -60,6 +61,18 @@ async def test_openai_gets_a_whole_answer(client: AsyncOpenAI) -> None:
     assert (choice.message.content, choice.finish_reason) == ("hello ", "length")
     assert completion.usage is not None
     assert (completion.usage.prompt_tokens, completion.usage.completion_tokens) == (2, 1)
+
+
+async def test_openai_echo_takes_what_a_tool_said_behind_it(client: AsyncOpenAI) -> None:
+    call = {"id": "call_a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    said: Any = [
+        {"role": "user", "content": "How warm is it?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_a", "content": "21 degrees"},
+    ]
+    completion = await client.chat.completions.create(model="echo", messages=said)
+
+    assert completion.choices[0].message.content == "21 degrees"
 
 
 async def test_openai_echo_takes_the_last_user_message(client: AsyncOpenAI) -> None:

@@ -14,7 +14,7 @@ from tests.upstream import Upstream
 @pytest.mark.parametrize(
     ("model", "status", "message"),
     [
-        ("gpt-5", 404, "no model 'gpt-5'; there are story, echo"),
+        ("gpt-5", 404, "model 'gpt-5' not found; there are story, echo"),
         ("story?tokns=5", 400, "tokns: Extra inputs are not permitted"),
         ("story?tokens=many", 400, "tokens: Input should be a valid integer"),
         ("story?tokens=-1", 400, "tokens: Input should be greater than or equal to 0"),

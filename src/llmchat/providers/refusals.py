@@ -32,7 +32,19 @@ _STATUS_OF_WORDS = {
     "timeout": 503,
 }
 _PLACES_OF_A_MESSAGE = ("error", "message", "detail", "msg")
+_MOST_FIELD_CHARS = 100
 _PASSING_STATUSES = frozenset({408, 409, 425})
+
+
+class Refused(UpstreamRejected):
+    """The request itself is refused: `said` is why, in the server's words, of whatever length."""
+
+    said = ""
+    http_status = 400
+
+
+class NotThere(Refused):
+    """What was named is unknown to the server, or not any more."""
 
 
 def refusal(
@@ -63,7 +75,9 @@ def refusal(
         )
     else:
         advice = f"refused the request ({status}) and will refuse it again: change it."
-    return UpstreamRejected(f"{where} {advice} It said: {said}")
+    refused = (NotThere if status == 404 else Refused)(f"{where} {advice} It said: {said}")
+    refused.said, refused.http_status = said, status
+    return refused
 
 
 def _not_now(where: str, status: int, said: str, wait_seconds: float | None) -> ProviderError:
@@ -96,7 +110,7 @@ def error_in(body: Mapping[str, Any]) -> ProviderError:
     error = body.get("error") or body
     if not isinstance(error, Mapping):
         error = {"message": error}
-    return refusal("The model's server", _status_in(error), said_in(body))
+    return refusal("The model's server", status_in(error) or 400, said_in(body))
 
 
 def said_by(body: bytes) -> str:
@@ -108,11 +122,23 @@ def said_by(body: bytes) -> str:
 
 
 def said_in(body: object) -> str:
-    """The same, wherever servers put it in their JSON."""
+    """The same, wherever servers put it in their JSON, with the field that it is about."""
+    field = ""
     while isinstance(body, Mapping | list):
+        if isinstance(body, Mapping):
+            field = _field_in(body) or field
         parts = body if isinstance(body, list) else map(body.get, _PLACES_OF_A_MESSAGE)
         body = next(filter(None, parts), "nothing that can be read")
-    return str(body)
+    return str(body) if field in str(body) else f"{body} ({field})"
+
+
+def _field_in(error: Mapping[str, Any]) -> str:
+    """OpenAI names it in `param`, those who check requests by Pydantic in `loc`."""
+    if isinstance(param := error.get("param"), str):
+        return param[:_MOST_FIELD_CHARS]
+    loc = error.get("loc")
+    steps = [str(step) for step in loc if step != "body"] if isinstance(loc, list) else []
+    return ".".join(steps)[:_MOST_FIELD_CHARS]
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
@@ -139,11 +165,12 @@ def _seconds(value: str, unit_seconds: float) -> float | None:
     return (zoned - datetime.now(UTC)).total_seconds()
 
 
-def _status_in(error: Mapping[str, Any]) -> int:
+def status_in(error: Mapping[str, Any]) -> int | None:
+    """The HTTP status in what a server writes into the fields of an error, if there is one."""
     found = (error.get(name) for name in ("code", "status", "type"))
     words = [str(word).lower() for word in found if isinstance(word, int | str)]
     for word in words:
         if len(word) == 3 and word.isdecimal() and 400 <= int(word) < 600:
             return int(word)
     kind = " ".join(words)
-    return next((status for part, status in _STATUS_OF_WORDS.items() if part in kind), 400)
+    return next((status for part, status in _STATUS_OF_WORDS.items() if part in kind), None)

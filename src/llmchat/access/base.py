@@ -1,0 +1,149 @@
+"""Who calls, what they may do and what they did: the words for it, and the ports of its stores."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from llmchat.errors import Forbidden
+from llmchat.ids import KeyId, OwnerId
+
+
+class Scope(StrEnum):
+    """What a key is for. `chat` may read as well, `admin` may do everything."""
+
+    CHAT = "chat"
+    READ = "read"
+    ADMIN = "admin"
+
+
+_INCLUDED = {
+    Scope.READ: {Scope.READ, Scope.CHAT, Scope.ADMIN},
+    Scope.CHAT: {Scope.CHAT, Scope.ADMIN},
+    Scope.ADMIN: {Scope.ADMIN},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A caller whose word was checked. Everything that belongs to `user` is theirs; the scopes say
+    what they may do with it, and none gives access to what is another's."""
+
+    user: OwnerId
+    scopes: frozenset[Scope]
+    key_id: KeyId | None = None
+    expires_at: float | None = None
+    """When a token's word ends, in seconds since the epoch; a key's is asked for again."""
+
+    def require(self, scope: Scope) -> None:
+        """Raises Forbidden unless the scopes include this one."""
+        if not self.scopes & _INCLUDED[scope]:
+            have = ", ".join(sorted(self.scopes)) or "none"
+            lacking = f"the key has {have}. An admin makes another key."
+            if self.expires_at is not None:
+                lacking = f"the token has {have}. Its issuer gives scopes."
+            raise Forbidden(f"This takes the scope {scope}, and {lacking}")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """`digest` is all that is kept of its secret."""
+
+    id: KeyId
+    user: OwnerId
+    name: str
+    scopes: frozenset[Scope]
+    digest: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    def usable(self, now: datetime) -> bool:
+        expired = self.expires_at is not None and self.expires_at <= now
+        return self.revoked_at is None and not expired
+
+
+class KeyStore(Protocol):
+    """API keys. Every method is one short transaction."""
+
+    async def add(self, key: ApiKey) -> None: ...
+
+    async def add_first(self, key: ApiKey) -> bool:
+        """Add it if there was never any key; of several who try at once, one gets True."""
+        ...
+
+    async def find(self, id: KeyId) -> ApiKey | None: ...
+
+    async def list(self) -> Sequence[ApiKey]:
+        """All of them, the oldest first; the revoked ones, too."""
+        ...
+
+    async def revoke(self, id: KeyId, at: datetime) -> ApiKey:
+        """It keeps the time of its first revocation. Raises NotFound."""
+        ...
+
+    async def used(self, id: KeyId, at: datetime) -> None:
+        """Note that it was in use then."""
+        ...
+
+
+class Action(StrEnum):
+    """What the audit keeps: who may call, who sees what, and what is gone for good."""
+
+    KEY_CREATE = "key.create"
+    KEY_REVOKE = "key.revoke"
+    SESSION_CREATE = "session.create"
+    SESSION_DELETE = "session.delete"
+    MEMBER_ADD = "member.add"
+    MEMBER_REMOVE = "member.remove"
+    LINK_CREATE = "link.create"
+    LINK_REVOKE = "link.revoke"
+    CONVERSATION_DELETE = "conversation.delete"
+    CONVERSATION_CLEAR = "conversation.clear"
+
+
+class Outcome(StrEnum):
+    """`unknown`: the storage failed meanwhile, so it may have happened or not."""
+
+    DONE = "done"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who did something, and in which request. `user` is None where only the key is known;
+    `address` and `request_id` are None where it was no request."""
+
+    user: OwnerId | None
+    key_id: KeyId | None = None
+    address: str | None = None
+    request_id: str | None = None
+
+
+OPERATOR = Actor(OwnerId("(operator)"))
+"""Whoever starts the service and has its commands. No user can have this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """`object_id` is what it was done to: an id, never a text of a user's or a secret."""
+
+    at: datetime
+    actor: Actor
+    action: Action
+    object_id: str | None
+    outcome: Outcome = Outcome.DONE
+
+
+class AuditStore(Protocol):
+    """What was done. Entries are added and never changed."""
+
+    async def add(self, entry: AuditEntry) -> None:
+        """Raises StorageUnavailable."""
+        ...
+
+    async def list(self) -> Sequence[AuditEntry]:
+        """All of them, in the order in which they were added."""
+        ...

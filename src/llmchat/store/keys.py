@@ -1,0 +1,74 @@
+"""API keys in SQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import exists, select, update
+from sqlmodel import col
+
+from llmchat.access.base import ApiKey
+from llmchat.errors import NotFound
+from llmchat.ids import KeyId
+from llmchat.store.database import Database
+from llmchat.store.rows import ApiKeyRow
+from llmchat.store.upsert import inserting
+
+
+class SqlKeyStore:
+    """A KeyStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, key: ApiKey) -> None:
+        async with self._database.write() as session:
+            session.add(ApiKeyRow(**_columns(key)))
+
+    async def add_first(self, key: ApiKey) -> bool:
+        async with self._database.write() as session:
+            if await session.scalar(select(exists().select_from(ApiKeyRow))):
+                return False
+            first = inserting(session, ApiKeyRow).values(**_columns(key), first=True)
+            added = await session.execute(
+                first.on_conflict_do_nothing(index_elements=["first"]).returning(col(ApiKeyRow.id))
+            )
+            return added.first() is not None
+
+    async def find(self, id: KeyId) -> ApiKey | None:
+        async with self._database.read() as session:
+            row = await session.scalar(select(ApiKeyRow).where(col(ApiKeyRow.id) == id))
+        return None if row is None else row.to_key()
+
+    async def list(self) -> Sequence[ApiKey]:
+        async with self._database.read() as session:
+            rows = await session.scalars(select(ApiKeyRow).order_by(col(ApiKeyRow.seq)))
+            return [row.to_key() for row in rows]
+
+    async def revoke(self, id: KeyId, at: datetime) -> ApiKey:
+        async with self._database.write() as session:
+            row = await session.scalar(
+                select(ApiKeyRow).where(col(ApiKeyRow.id) == id).with_for_update()
+            )
+            if row is None:
+                raise NotFound(f"There is no key {id}.")
+            row.revoked_at = row.revoked_at or at
+            return row.to_key()
+
+    async def used(self, id: KeyId, at: datetime) -> None:
+        async with self._database.write() as session:
+            await session.execute(
+                update(ApiKeyRow).where(col(ApiKeyRow.id) == id).values(last_used_at=at)
+            )
+
+
+def _columns(key: ApiKey) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "owner": key.user,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "digest": key.digest,
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+    }

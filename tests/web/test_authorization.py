@@ -1,0 +1,299 @@
+"""Who may do what: every operation, by every kind of caller. A new route wants a row here."""
+
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import httpx2
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from llmchat.app import create_app
+from llmchat.settings import Settings
+from tests.issuer import AUDIENCE, Issuer, issuing
+from tests.web.conftest import UNPACED
+from tests.web.locked import Locked, bearer, locked_service
+
+Thing = Literal["conversation", "message", "generation", "session", "key"]
+Part = Literal["viewer", "editor", "owner"]
+ECHO = {"model": "demo/echo", "params": {"extra": UNPACED}}
+SAY = {"content": "hello", **ECHO}
+GUEST = {"user": "guest", "role": "viewer"}
+SESSION = {"session_id": "mine", "message": "hello", **ECHO}
+PUBLIC = {"/api/session", "/api/shared/{secret}", "/health", "/health/live", "/health/ready"}
+# What is no operation of the API: files, and the document itself.
+PAGES = {"/", "/docs", "/openapi.json", "/static"}
+
+FAR = 4_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the operation takes, whose `thing` its path names, and how it answers whom it serves."""
+
+    scope: Literal["read", "chat", "admin", "any"]
+    done: int
+    thing: Thing | None = None
+    body: Mapping[str, Any] | None = None
+    part: Part = "viewer"
+    """Who of those that share a conversation may do it, and whoever may do more."""
+
+
+ROWS: Mapping[tuple[str, str], Row] = {
+    ("get", "/api/conversations"): Row("read", 200),
+    ("post", "/api/conversations"): Row("chat", 201, body={}),
+    ("get", "/api/conversations/{id}"): Row("read", 200, "conversation"),
+    ("patch", "/api/conversations/{id}"): Row(
+        "chat", 200, "conversation", {"title": "x"}, "editor"
+    ),
+    ("delete", "/api/conversations/{id}"): Row("chat", 204, "conversation", part="owner"),
+    ("get", "/api/conversations/{id}/messages"): Row("read", 200, "conversation"),
+    ("post", "/api/conversations/{id}/messages"): Row("chat", 202, "conversation", SAY, "editor"),
+    ("delete", "/api/conversations/{id}/messages"): Row("chat", 204, "conversation", part="owner"),
+    ("get", "/api/conversations/{id}/stream"): Row("read", 200, "conversation"),
+    ("get", "/api/conversations/{id}/members"): Row("read", 200, "conversation"),
+    ("post", "/api/conversations/{id}/members"): Row("chat", 201, "conversation", GUEST, "owner"),
+    ("delete", "/api/conversations/{id}/members/{user}"): Row(
+        "chat", 204, "conversation", part="owner"
+    ),
+    ("post", "/api/conversations/{id}/link"): Row("chat", 201, "conversation", part="owner"),
+    ("delete", "/api/conversations/{id}/link"): Row("chat", 204, "conversation", part="owner"),
+    ("post", "/api/messages/{id}/regenerate"): Row("chat", 202, "message", ECHO, "editor"),
+    ("get", "/api/generations/{id}"): Row("read", 200, "generation"),
+    ("get", "/api/generations/{id}/stream"): Row("read", 200, "generation"),
+    ("post", "/api/generations/{id}/stop"): Row("chat", 200, "generation", part="editor"),
+    ("post", "/api/generations/{id}/ticket"): Row("chat", 201, "generation"),
+    ("get", "/api/llm/models"): Row("read", 200),
+    ("get", "/api/llm/health"): Row("read", 200),
+    ("post", "/api/llm/generate"): Row("chat", 200, body={"prompt": "hello", **ECHO}),
+    ("post", "/api/llm/chat"): Row(
+        "chat", 200, body={"messages": [{"role": "user", "content": "hello"}], **ECHO}
+    ),
+    ("post", "/api/llm/chat/session"): Row("chat", 200, body=SESSION),
+    ("get", "/api/llm/chat/session/{id}"): Row("read", 200, "session"),
+    ("delete", "/api/llm/chat/session/{id}"): Row("chat", 204, "session"),
+    ("get", "/api/llm/chat/session/{id}/history"): Row("read", 200, "session"),
+    ("delete", "/api/llm/chat/session/{id}/history"): Row("chat", 204, "session"),
+    ("get", "/api/keys"): Row("admin", 200),
+    ("post", "/api/keys"): Row("admin", 201, body={"name": "x", "user": "somebody"}),
+    ("delete", "/api/keys/{id}"): Row("admin", 204, "key"),
+    ("get", "/api/me"): Row("any", 200),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`scope` None: nobody that the service knows."""
+
+    name: str
+    scope: Literal["read", "chat", "admin"] | None
+    part: Part | None = None
+
+
+CALLERS = [
+    Caller("nobody", None),
+    Caller("no key at all", None),
+    Caller("a wrong secret", None),
+    Caller("a revoked key", None),
+    Caller("two keys at once", None),
+    Caller("an expired token", None),
+    Caller("a token with alg=none", None),
+    Caller("a token", "chat"),
+    Caller("a token, to read", "read"),
+    Caller("a token of an admin", "admin"),
+    Caller("the owner", "chat", part="owner"),
+    Caller("the owner, to read", "read", part="owner"),
+    Caller("the owner, as admin", "admin", part="owner"),
+    Caller("a viewer", "chat", part="viewer"),
+    Caller("a viewer, to read", "read", part="viewer"),
+    Caller("an editor", "chat", part="editor"),
+    Caller("an editor, to read", "read", part="editor"),
+    Caller("a removed editor", "chat"),
+    Caller("another user", "chat"),
+    Caller("another user, to read", "read"),
+    Caller("an admin", "admin"),
+]
+MEMBERS = {"viewer": "viewer", "editor": "editor", "guest": "viewer", "removed": "editor"}
+PARTS: list[Part] = ["viewer", "editor", "owner"]
+INCLUDED = {
+    "any": {"read", "chat", "admin"},
+    "read": {"read", "chat", "admin"},
+    "chat": {"chat", "admin"},
+    "admin": {"admin"},
+}
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[Issuer]:
+    with issuing() as issuer:
+        yield issuer
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer) -> Iterator[Locked]:
+    with locked_service(
+        tmp_path_factory.mktemp("locked"),
+        wrong_keys_per_minute=1_000_000,
+        oidc_issuer=issuer.url,
+        oidc_audience=AUDIENCE,
+    ) as service:
+        yield service
+
+
+def unsigned(issuer: Issuer) -> str:
+    head, claims = {"alg": "none", "typ": "JWT"}, issuer.claims(scope="chat read admin")
+    parts = [urlsafe_b64encode(json.dumps(it).encode()) for it in (head, claims)]
+    return b".".join([*(part.rstrip(b"=") for part in parts), b""]).decode()
+
+
+@pytest.fixture(scope="module")
+def headers(service: Locked, issuer: Issuer) -> Mapping[str, list[tuple[str, str]]]:
+    """What each of the callers sends."""
+    revoked = service.key("owner")
+    service.revoke(revoked["id"])
+    good = service.key("owner")["secret"]
+    secrets = {
+        "a wrong secret": good[:-1] + ("A" if good[-1] != "A" else "B"),
+        "no key at all": "hello",
+        "a revoked key": revoked["secret"],
+        "the owner": good,
+        "the owner, to read": service.key("owner", "read")["secret"],
+        "the owner, as admin": service.key("owner", "admin")["secret"],
+        "a viewer": service.key("viewer")["secret"],
+        "a viewer, to read": service.key("viewer", "read")["secret"],
+        "an editor": service.key("editor")["secret"],
+        "an editor, to read": service.key("editor", "read")["secret"],
+        "a removed editor": service.key("removed")["secret"],
+        "another user": service.key("stranger")["secret"],
+        "another user, to read": service.key("stranger", "read")["secret"],
+        "an admin": service.admin,
+        "an expired token": issuer.token(exp=1_700_000_000, scope="chat read admin"),
+        "a token with alg=none": unsigned(issuer),
+        # By the name of the owner, who is no user of the issuer.
+        "a token": issuer.token(sub="owner", exp=FAR),
+        "a token, to read": issuer.token(sub="owner", scope="openid read", exp=FAR),
+        "a token of an admin": issuer.token(sub="owner", scope="admin", exp=FAR),
+    }
+    sent = {name: list(bearer(secret).items()) for name, secret in secrets.items()}
+    return {**sent, "nobody": [], "two keys at once": [*sent["the owner"], *sent["an admin"]]}
+
+
+@pytest.mark.parametrize("caller", CALLERS, ids=lambda caller: caller.name)
+@pytest.mark.parametrize(("method", "path"), ROWS)
+def test_each_caller_gets_what_is_theirs_and_no_more(
+    method: str,
+    path: str,
+    caller: Caller,
+    service: Locked,
+    headers: Mapping[str, list[tuple[str, str]]],
+) -> None:
+    row = ROWS[method, path]
+    with httpx2.Client(base_url=service.base_url, timeout=30) as client:
+        owner = bearer(dict(headers["the owner"])["Authorization"].split()[1])
+        id = _make(client, service, owner, row.thing)
+        with client.stream(
+            method, path.format(id=id, user="guest"), json=row.body, headers=headers[caller.name]
+        ) as answer:
+            status = answer.status_code
+
+    assert status == _expected(row, caller)
+
+
+def _expected(row: Row, caller: Caller) -> int:
+    if caller.scope is None:
+        return 401
+    if caller.scope not in INCLUDED[row.scope]:
+        return 403
+    if row.thing in (None, "key"):
+        return row.done
+    if caller.part is None or (row.thing == "session" and caller.part != "owner"):
+        return 404
+    return row.done if PARTS.index(caller.part) >= PARTS.index(row.part) else 403
+
+
+def _make(
+    client: httpx2.Client, service: Locked, owner: Mapping[str, str], thing: Thing | None
+) -> str:
+    """One of the owner's own, and its id."""
+    match thing:
+        case None:
+            return ""
+        case "key":
+            return str(service.key("owner")["id"])
+        case "session":
+            named = {**SESSION, "session_id": "of-the-owner"}
+            client.post("/api/llm/chat/session", json=named, headers=owner).raise_for_status()
+            return "of-the-owner"
+    conversation = client.post("/api/conversations", json={}, headers=owner).json()["id"]
+    _share(client, f"/api/conversations/{conversation}/members", owner)
+    if thing == "conversation":
+        return str(conversation)
+    sent = client.post(
+        f"/api/conversations/{conversation}/messages", json=SAY, headers=owner
+    ).json()
+    generation = sent["generation"]["id"]
+    client.get(f"/api/generations/{generation}/stream", headers=owner).raise_for_status()
+    return str(sent["reply"]["id"] if thing == "message" else generation)
+
+
+def _share(client: httpx2.Client, members: str, owner: Mapping[str, str]) -> None:
+    for user, role in MEMBERS.items():
+        body = {"user": user, "role": role}
+        client.post(members, json=body, headers=owner).raise_for_status()
+    client.delete(f"{members}/removed", headers=owner).raise_for_status()
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [at for at, row in ROWS.items() if row.thing], ids=" ".join
+)
+def test_what_is_anothers_answers_as_if_it_were_not_there(
+    method: str, path: str, service: Locked, headers: Mapping[str, list[tuple[str, str]]]
+) -> None:
+    row = ROWS[method, path]
+    if row.thing == "key":
+        pytest.skip("all keys are an admin's")
+    with httpx2.Client(base_url=service.base_url, timeout=30) as client:
+        owner = bearer(dict(headers["the owner"])["Authorization"].split()[1])
+        theirs = _make(client, service, owner, row.thing)
+        missing = theirs[:-4] + "zzzz"
+        answers = [
+            client.request(
+                method,
+                path.format(id=id, user="guest"),
+                json=row.body,
+                headers=headers["another user"],
+            )
+            for id in (theirs, missing)
+        ]
+
+    def told(answer: httpx2.Response, id: str) -> str:
+        members = answer.json() | {"request_id": ""}
+        return str(members).replace(id, "…")
+
+    assert told(answers[0], theirs) == told(answers[1], missing)
+    shown = [set(answer.headers) for answer in answers]
+    assert shown[0] == shown[1]
+
+
+def test_every_operation_has_a_row() -> None:
+    document = create_app(Settings(discover=False)).openapi()
+    operations = {
+        (method, path) for path, methods in document["paths"].items() for method in methods
+    }
+
+    assert {at for at in operations if at[1] not in PUBLIC} == set(ROWS)
+
+
+def test_every_route_is_in_the_document() -> None:
+    app = create_app(Settings(discover=False))
+    documented = app.openapi()["paths"]
+    undocumented = {
+        route.path
+        for route in iter_route_contexts(app.routes)
+        if route.path and route.path not in documented and route.path not in PAGES
+    }
+
+    # Sessions have names with slashes: their parameter has a converter, which the document omits.
+    assert {path for path in undocumented if ":" not in path} == set()
