@@ -135,7 +135,9 @@ class RedisServer:
 @cache
 def _shared() -> RedisServer:
     folder = TemporaryDirectory(prefix="llmchat redis ")
-    server = RedisServer(Path(folder.name))
+    # With `everysec` a busy disk holds writes back for up to two seconds, after they were answered
+    # for: a kill -9 would then lose what these tests count on. `no` writes before it answers.
+    server = RedisServer(Path(folder.name), appendfsync="no")
     atexit.register(server.end)
     atexit.register(folder.cleanup)
     return server

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.embedded
 
 SENDERS = 500
 GENERATIONS = 10
+# What pools of connections may have grown by meanwhile: far below what a leak would hold.
+SPARE = 50
 HALF = b"POST /api/conversations HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
 
 
@@ -46,7 +48,7 @@ async def watch_live(client: Client, over: asyncio.Event) -> int:
 
 async def assert_released(service: Service, file_descriptors: int) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while service.footprint.file_descriptors > file_descriptors:  # noqa: ASYNC110 - another process sets no Event here
+        while service.footprint.file_descriptors > file_descriptors + SPARE:  # noqa: ASYNC110 - another process sets no Event here
             await asyncio.sleep(LOOK_SECONDS)
 
 
@@ -93,5 +95,4 @@ async def test_five_hundred_bodies_that_stop_are_let_go(tmp_path: Path) -> None:
         replies = await asyncio.gather(*(sender.reply() for sender in senders))
 
         assert {reply.status for reply in replies} == {408}
-        # The connections of the client that had ten to read at once are its own.
-        await assert_released(service, before.file_descriptors + GENERATIONS)
+        await assert_released(service, before.file_descriptors)
