@@ -13,7 +13,7 @@ from tests.service import Service
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("llmchat")
     group.addoption(
-        "--chaos-rounds", type=int, default=10, help="how often a chaos test does its worst"
+        "--chaos-rounds", type=int, default=4, help="how often a chaos test does its worst"
     )
     group.addoption(
         "--chaos-seed",
