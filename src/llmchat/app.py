@@ -10,7 +10,7 @@ from importlib.metadata import version
 import structlog
 from fastapi import FastAPI
 
-from llmchat import entrance
+from llmchat import answering, entrance
 from llmchat.access.audit import Audit
 from llmchat.access.keys import Keys
 from llmchat.access.rates import Rates
@@ -19,8 +19,8 @@ from llmchat.catalogue import providers_of, token_counter
 from llmchat.chat.budget import Budget
 from llmchat.chat.context import Prompts
 from llmchat.chat.feed import Feed
-from llmchat.chat.flow import Clocks
 from llmchat.chat.history import HistoryService
+from llmchat.chat.leftovers import Leftovers
 from llmchat.chat.news import News
 from llmchat.chat.quota import Quota
 from llmchat.chat.recovery import Recovery
@@ -28,12 +28,12 @@ from llmchat.chat.retention import Retention
 from llmchat.chat.runner import Runner
 from llmchat.chat.service import ChatService
 from llmchat.chat.sharing import SharingService
+from llmchat.chat.spending import Spending
 from llmchat.chat.stopping import Stopping
 from llmchat.chat.sweep import Sweep
 from llmchat.chat.titles import Titles
 from llmchat.chat.watching import ConversationWatch
 from llmchat.clock import Clock
-from llmchat.domain import Params
 from llmchat.engines import Engines, open_engines
 from llmchat.errors import StorageUnavailable
 from llmchat.ids import WorkerId, new_id
@@ -46,6 +46,7 @@ from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.generations import SqlGenerationStore
 from llmchat.store.keys import SqlKeyStore
 from llmchat.store.members import SqlMemberStore
+from llmchat.store.usage import SqlUsageStore
 from llmchat.tokenlog.memory import MemoryTokenLog
 from llmchat.web import api
 from llmchat.web.deps import Services
@@ -66,6 +67,7 @@ class Parts:
     conversations: SqlConversationStore
     generations: SqlGenerationStore
     budget: Budget
+    spending: Spending
     feed: Feed
     news: News
     runner: Runner
@@ -130,23 +132,31 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
     clock = Clock()
     engines = await open_engines(settings, clock, stack)
     tokens = token_counter()
-    models = await stack.enter_async_context(aclosing(providers_of(settings, tokens)))
+    prices = answering.prices(settings)
+    models = await stack.enter_async_context(aclosing(providers_of(settings, tokens, prices)))
     conversations = SqlConversationStore(engines.database, clock.now)
     generations = SqlGenerationStore(engines.database, clock.now)
     budget = Budget(tokens, models, most_tokens=settings.max_history_tokens)
+    spending = answering.spending(settings, engines.database, prices, clock, tokens)
+    await stack.enter_async_context(spending)
     feed = Feed()
     news = await stack.enter_async_context(News(conversations, feed, engines.signals))
     titles = await stack.enter_async_context(
-        Titles(conversations, models, news, by=settings.titles)
+        Titles(conversations, models, news, spending, by=settings.titles)
     )
     prompts = Prompts(conversations, models, budget)
-    running = _runner(settings, engines, clock, generations, prompts, tokens, titles)
-    runner = await stack.enter_async_context(running)
-    recovery, sweep = _recovery(settings, engines, runner, generations, models, tokens)
+    runner = await stack.enter_async_context(
+        _runner(settings, engines, clock, generations, prompts, tokens, spending, titles)
+    )
+    leftovers = Leftovers(engines.log, spending, tokens, prompts.prepare)
+    recovery, sweep = _recovery(
+        settings, engines, runner, generations, models, tokens, spending, leftovers
+    )
     engines.signals.listen(partial(_heard, runner, sweep, news), feed.lose)
     if not engines.shared:
         # Before the first request: whoever comes back after a crash finds its generation ended.
         await sweep.recover_all()
+        await spending.end_dead()
     await stack.enter_async_context(sweep)
     seconds = settings.log_retention_seconds
     retention = Retention(engines.log, retention_seconds=seconds, now=clock.seconds)
@@ -160,6 +170,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
         conversations=conversations,
         generations=generations,
         budget=budget,
+        spending=spending,
         feed=feed,
         news=news,
         runner=runner,
@@ -184,6 +195,7 @@ def _runner(
     generations: SqlGenerationStore,
     prompts: Prompts,
     tokens: Tokens,
+    spending: Spending,
     titles: Titles,
 ) -> Runner:
     return Runner(
@@ -193,7 +205,8 @@ def _runner(
         generations=generations,
         prepare=prompts.prepare,
         tokens=tokens,
-        clocks=_clocks(settings),
+        spending=spending,
+        clocks=answering.clocks(settings),
         lease_seconds=settings.lease_seconds,
         now=clock.now,
         signals=engines.signals,
@@ -210,6 +223,8 @@ def _recovery(
     generations: SqlGenerationStore,
     models: ProviderFactory,
     tokens: Tokens,
+    spending: Spending,
+    leftovers: Leftovers,
 ) -> tuple[Recovery, Sweep]:
     recovery = Recovery(
         runner=runner,
@@ -217,6 +232,8 @@ def _recovery(
         generations=generations,
         models=models,
         tokens=tokens,
+        spending=spending,
+        leftovers=leftovers,
         on_crash=settings.on_crash,
         log_may_vanish=engines.shared,
     )
@@ -257,7 +274,8 @@ def _services(parts: Parts) -> Services:
             news=parts.news,
             quota=Quota(parts.generations, settings.max_live_generations),
             budget=parts.budget,
-            defaults=_defaults(settings),
+            spending=parts.spending,
+            defaults=answering.defaults(settings),
         ),
         history=HistoryService(
             conversations=parts.conversations,
@@ -272,27 +290,11 @@ def _services(parts: Parts) -> Services:
         ),
         watch=ConversationWatch(parts.conversations, log, parts.feed),
         models=parts.models,
+        usage=SqlUsageStore(parts.engines.database, parts.now),
         not_ready=parts.not_ready,
         warnings=parts.warnings,
         heartbeat_seconds=settings.heartbeat_seconds,
         # The settings are about the embedded store; Redis writes its file, and syncs it later.
         durability="process" if parts.engines.shared else settings.durability,
         version=VERSION,
-    )
-
-
-def _clocks(settings: Settings) -> Clocks:
-    return Clocks(
-        first_token_seconds=settings.first_token_seconds,
-        token_gap_seconds=settings.token_gap_seconds,
-        generation_seconds=settings.generation_seconds,
-    )
-
-
-def _defaults(settings: Settings) -> Params:
-    return Params(
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        max_tokens=settings.max_tokens,
-        skip_thinking=settings.skip_thinking,
     )

@@ -154,6 +154,7 @@ class Rows:
         row = self.generations[id]
         if not row.status.live or row.worker not in (None, worker):
             return False
+        self.add_usage(end.entries)
         row.worker = worker
         row.generation = replace(
             row.generation,
@@ -177,6 +178,10 @@ class Rows:
         )
         row.checkpoint = None
         return True
+
+    def add_usage(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self.usage.setdefault((entry.generation_id, entry.run, entry.request), entry)
 
     def close(self, id: GenerationId, last_event_id: int) -> None:
         row = self.generations[id]
