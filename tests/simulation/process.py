@@ -9,9 +9,9 @@ from typing import Any
 
 from llmchat.app import _heard
 from llmchat.chat.budget import Budget
+from llmchat.chat.clocks import Clocks
 from llmchat.chat.context import Prompts
 from llmchat.chat.feed import Feed
-from llmchat.chat.clocks import Clocks
 from llmchat.chat.leftovers import Leftovers
 from llmchat.chat.news import News
 from llmchat.chat.quota import Quota

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from operator import attrgetter
 
+from llmchat.access.usage import Entry
 from llmchat.domain import (
     LOCAL_OWNER,
     Conversation,
@@ -46,6 +47,7 @@ class Rows:
         self.generations: dict[GenerationId, Row] = {}
         self.messages: dict[MessageId, Message] = {}
         self.conversations: dict[ConversationId, Conversation] = {}
+        self.usage: dict[tuple[str, int, int], Entry] = {}
         self._numbers = itertools.count(1)
 
     def create(self) -> ConversationId:

@@ -36,6 +36,7 @@ CONTRACT = {
     "/api/keys": {"get", "post"},
     "/api/keys/{id}": {"delete"},
     "/api/me": {"get"},
+    "/api/usage": {"get"},
     "/health": {"get"},
     "/health/live": {"get"},
     "/health/ready": {"get"},

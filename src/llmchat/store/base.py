@@ -272,8 +272,8 @@ class GenerationStore(Protocol):
     async def next_attempt(
         self, id: GenerationId, worker: WorkerId, *, attempt: int, began_at: int
     ) -> Generation | None:
-        """Note that this attempt begins, at this offset, and has shown nothing. None unless `worker`
-        owns the generation and it is streaming."""
+        """This attempt begins, at this offset, and has shown no token. None unless `worker` owns the
+        generation and it is streaming."""
         ...
 
     async def checkpoint(self, worker: WorkerId, checkpoints: Sequence[Checkpoint]) -> None:
