@@ -272,7 +272,7 @@ class GenerationStore(Protocol):
     async def next_attempt(
         self, id: GenerationId, worker: WorkerId, *, attempt: int, began_at: int
     ) -> Generation | None:
-        """This attempt begins, at this offset, and has shown no token. None unless `worker` owns the
+        """This attempt begins, at this offset, and has shown nothing. None unless `worker` owns the
         generation and it is streaming."""
         ...
 
