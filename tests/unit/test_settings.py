@@ -65,6 +65,11 @@ class TestDefaults:
             "database_url": None,
             "redis_url": None,
             "workers": 1,
+            "tokens_per_day": None,
+            "tokens_per_month": None,
+            "usd_per_day": None,
+            "usd_per_month": None,
+            "prices": {},
         }
 
     def test_hold_for_settings_made_directly(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -180,7 +180,7 @@ class TestAllowances:
         with httpx2.Client(base_url=locked.base_url, headers=headers) as client:
             id = client.post("/api/conversations", json={}).json()["id"]
             said(locked, key["secret"], "one two three four five six seven eight nine ten")
-            doors = {
+            doors: dict[str, dict[str, Any]] = {
                 "/api/llm/generate": {"prompt": "hello", **ECHO},
                 "/api/llm/chat": {"messages": [{"role": "user", "content": "hello"}], **ECHO},
                 "/api/llm/chat/session": {"session_id": "mine", "message": "hello", **ECHO},

@@ -77,14 +77,13 @@ class UsageReport(Shape):
 def _moment(text: object, *, ends: bool = False) -> datetime:
     """A date stands for all of its day."""
     given = text if isinstance(text, str) and len(text) <= _MOST_CHARS else ""
-    if _DATE.fullmatch(given):
-        time = datetime.fromisoformat(given).replace(tzinfo=UTC)
-        time += timedelta(days=1) if ends else timedelta()
-    else:
-        # Whoever forgot to encode a plus sent a space.
-        time = datetime.fromisoformat(given.replace(" ", "+"))
-    if time.tzinfo is None or time.year not in _YEARS:
+    # Whoever forgot to encode a plus sent a space.
+    time = datetime.fromisoformat(given.replace(" ", "+"))
+    is_date = _DATE.fullmatch(given) is not None
+    if time.year not in _YEARS or (time.tzinfo is None and not is_date):
         raise ValueError("expected a date, 2026-11-21, or a time, 2026-11-21T08:00:00Z")
+    if is_date:
+        return time.replace(tzinfo=UTC) + timedelta(days=1 if ends else 0)
     return time.astimezone(UTC)
 
 
