@@ -15,6 +15,21 @@ def amount(name: str) -> sa.Column[int]:
 
 
 def upgrade() -> None:
+    create_usage()
+    create_call()
+    op.add_column("message", sa.Column("timing", sa.JSON))
+    op.add_column("api_key", sa.Column("allowance", sa.JSON))
+    for column in (
+        sa.Column("asked_by", sa.String),
+        sa.Column("key_id", sa.String),
+        amount("reserved_tokens"),
+        amount("reserved_cost"),
+        sa.Column("timing", sa.JSON),
+    ):
+        op.add_column("generation", column)
+
+
+def create_usage() -> None:
     op.create_table(
         "usage",
         sa.Column("generation_id", sa.String, primary_key=True),
@@ -43,6 +58,9 @@ def upgrade() -> None:
     op.create_index("usage_of_payer", "usage", ["payer", "day"])
     op.create_index("usage_of_key", "usage", ["key_id", "day"])
     op.create_index("usage_of_day", "usage", ["day"])
+
+
+def create_call() -> None:
     op.create_table(
         "call",
         sa.Column("id", sa.String, primary_key=True),
@@ -58,16 +76,6 @@ def upgrade() -> None:
         sa.Column("good_until", TIME, nullable=False),
     )
     op.create_index("call_good_until", "call", ["good_until"])
-    op.add_column("message", sa.Column("timing", sa.JSON))
-    op.add_column("api_key", sa.Column("allowance", sa.JSON))
-    for column in (
-        sa.Column("asked_by", sa.String),
-        sa.Column("key_id", sa.String),
-        amount("reserved_tokens"),
-        amount("reserved_cost"),
-        sa.Column("timing", sa.JSON),
-    ):
-        op.add_column("generation", column)
 
 
 def downgrade() -> None:

@@ -106,6 +106,15 @@ class Parts:
         except StorageUnavailable:
             return ()
 
+    async def warn(self) -> None:
+        for warning in await self.warnings():
+            _log.warning("A promise does not hold", why=warning)
+
+
+def _retention(settings: Settings, engines: Engines, clock: Clock) -> Retention:
+    seconds = settings.log_retention_seconds
+    return Retention(engines.log, retention_seconds=seconds, now=clock.seconds)
+
 
 def create_app(settings: Settings) -> FastAPI:
     """The service as an ASGI application. It opens what it needs when its lifespan begins, and
@@ -137,30 +146,22 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
     conversations = SqlConversationStore(engines.database, clock.now)
     generations = SqlGenerationStore(engines.database, clock.now)
     budget = Budget(tokens, models, most_tokens=settings.max_history_tokens)
-    spending = answering.spending(settings, engines.database, prices, clock, tokens)
-    await stack.enter_async_context(spending)
+    paying = answering.spending(settings, engines.database, prices, clock, tokens)
+    spending = await stack.enter_async_context(paying)
     feed = Feed()
     news = await stack.enter_async_context(News(conversations, feed, engines.signals))
-    titles = await stack.enter_async_context(
-        Titles(conversations, models, news, spending, by=settings.titles)
-    )
+    titling = Titles(conversations, models, news, spending, by=settings.titles)
+    titles = await stack.enter_async_context(titling)
     prompts = Prompts(conversations, models, budget)
-    runner = await stack.enter_async_context(
-        _runner(settings, engines, clock, generations, prompts, tokens, spending, titles)
-    )
+    running = _runner(settings, engines, clock, generations, prompts, tokens, spending, titles)
+    runner = await stack.enter_async_context(running)
     leftovers = Leftovers(engines.log, spending, tokens, prompts.prepare)
-    recovery, sweep = _recovery(
-        settings, engines, runner, generations, models, tokens, spending, leftovers
-    )
+    recovery, sweep = _recovery(settings, engines, runner, generations, models, leftovers)
     engines.signals.listen(partial(_heard, runner, sweep, news), feed.lose)
     if not engines.shared:
-        # Before the first request: whoever comes back after a crash finds its generation ended.
-        await sweep.recover_all()
-        await spending.end_dead()
+        await _end_what_died(sweep, spending)
     await stack.enter_async_context(sweep)
-    seconds = settings.log_retention_seconds
-    retention = Retention(engines.log, retention_seconds=seconds, now=clock.seconds)
-    await stack.enter_async_context(retention)
+    await stack.enter_async_context(_retention(settings, engines, clock))
     keys = await stack.enter_async_context(aclosing(Keys(SqlKeyStore(engines.database), clock.now)))
     audit = Audit(SqlAuditStore(engines.database), clock.now)
     parts = Parts(
@@ -183,8 +184,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
         rates=await stack.enter_async_context(aclosing(entrance.rates(settings))),
         first_key=await entrance.first_key(settings, keys, audit),
     )
-    for warning in await parts.warnings():
-        _log.warning("A promise does not hold", why=warning)
+    await parts.warn()
     return parts
 
 
@@ -222,8 +222,6 @@ def _recovery(
     runner: Runner,
     generations: SqlGenerationStore,
     models: ProviderFactory,
-    tokens: Tokens,
-    spending: Spending,
     leftovers: Leftovers,
 ) -> tuple[Recovery, Sweep]:
     recovery = Recovery(
@@ -231,8 +229,6 @@ def _recovery(
         log=engines.log,
         generations=generations,
         models=models,
-        tokens=tokens,
-        spending=spending,
         leftovers=leftovers,
         on_crash=settings.on_crash,
         log_may_vanish=engines.shared,
@@ -244,6 +240,12 @@ def _recovery(
         lease_seconds=settings.lease_seconds,
     )
     return recovery, sweep
+
+
+async def _end_what_died(sweep: Sweep, spending: Spending) -> None:
+    """Before the first request: whoever comes back after a crash finds its generation ended."""
+    await sweep.recover_all()
+    await spending.end_dead()
 
 
 def _heard(runner: Runner, sweep: Sweep, news: News, signal: Signal) -> None:

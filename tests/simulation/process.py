@@ -96,8 +96,6 @@ class Process:
             log=self.log,
             generations=place.generations,
             models=place.models,
-            tokens=TOKENS,
-            spending=self._spending,
             leftovers=self._leftovers(),
             on_crash=place.on_crash,
             log_may_vanish=True,

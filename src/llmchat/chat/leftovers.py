@@ -17,9 +17,9 @@ class Leftovers:
     model of a route wrote it, and what was tried before the first token, died with the process."""
 
     def __init__(self, log: TokenLog, spending: Spending, tokens: Tokens, prepare: Prepare) -> None:
+        self.spending = spending
+        self.tokens = tokens
         self._log = log
-        self._spending = spending
-        self._tokens = tokens
         self._prepare = prepare
 
     async def attempts(self, generation: Generation, ended: str) -> Sequence[Attempt]:
@@ -32,7 +32,7 @@ class Leftovers:
         began_at = generation.started_at or generation.created_at
         last = len(usages) - 1
         return [
-            self._spending.priced(
+            self.spending.priced(
                 generation.model,
                 usage,
                 AttemptStatus(ended) if number == last else AttemptStatus.FALLEN_BACK,
@@ -57,8 +57,8 @@ class Leftovers:
             return None
 
     def _usage(self, model: str, prompt: Prompt | None, said: str, thought: str) -> Usage:
-        count = self._tokens.count_text
-        asked = self._tokens.count(model, prompt.messages, prompt.params).tokens if prompt else 0
+        count = self.tokens.count_text
+        asked = self.tokens.count(model, prompt.messages, prompt.params).tokens if prompt else 0
         thoughts = count(model, thought)
         return Usage(asked, count(model, said) + thoughts, thoughts, estimated=True)
 

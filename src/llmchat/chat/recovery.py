@@ -9,12 +9,11 @@ import structlog
 from llmchat.chat.ending import Ending, interrupted, started, stopped, terminal_of
 from llmchat.chat.leftovers import Leftovers
 from llmchat.chat.runner import Runner
-from llmchat.chat.spending import Spending
 from llmchat.domain import Generation, Status
 from llmchat.errors import Invalid, LogGone, OffsetConflict
 from llmchat.events import Reset, Terminal, Transcript, fold
 from llmchat.ids import GenerationId
-from llmchat.providers.base import Models, Provider, Tokens
+from llmchat.providers.base import Models, Provider
 from llmchat.store.base import GenerationStore, Unfinished
 from llmchat.tokenlog.base import TokenLog
 
@@ -41,8 +40,6 @@ class Recovery:
         log: TokenLog,
         generations: GenerationStore,
         models: Models,
-        tokens: Tokens,
-        spending: Spending,
         leftovers: Leftovers,
         on_crash: OnCrash,
         log_may_vanish: bool,
@@ -54,9 +51,9 @@ class Recovery:
         self._on_crash = on_crash
         self._taking: set[GenerationId] = set()
         self._log_may_vanish = log_may_vanish
-        self._spending = spending
+        self._spending = spending = leftovers.spending
         self._leftovers = leftovers
-        self._ending = Ending(log, generations, runner.worker, tokens, spending)
+        self._ending = Ending(log, generations, runner.worker, leftovers.tokens, spending)
 
     async def take_over(self, seen: Unfinished, ending: Terminal | None = None) -> bool:
         """Bring it to its end, to `ending` if there is one, or go on with it: wherever between its

@@ -24,7 +24,7 @@ _MOST_DAYS = 3650
 _EXACT = Decimal("0.000001")
 _NAMES = [field.name for field in fields(Allowance)]
 Tokens = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
-Usd = Annotated[float, Field(ge=0.000001, le=1_000_000, strict=False, allow_inf_nan=False)]
+Usd = Annotated[float, Field(ge=0.000001, le=1_000_000, allow_inf_nan=False)]
 
 
 class NewKey(Body):
