@@ -1,7 +1,8 @@
-"""What holds for every answer, as the settings say: its clocks, its defaults, who pays for it."""
+"""What holds for every answer, as the settings say: clocks, defaults, its log, who pays for it."""
 
 from llmchat.access.base import Allowance
 from llmchat.chat.clocks import Clocks
+from llmchat.chat.retention import Retention
 from llmchat.chat.spending import Spending
 from llmchat.clock import Clock
 from llmchat.domain import Params
@@ -11,6 +12,7 @@ from llmchat.providers.prices import prices_of
 from llmchat.settings import Settings
 from llmchat.store.database import Database
 from llmchat.store.usage import SqlUsageStore
+from llmchat.tokenlog.base import TokenLog
 
 
 def clocks(settings: Settings) -> Clocks:
@@ -28,6 +30,11 @@ def defaults(settings: Settings) -> Params:
         max_tokens=settings.max_tokens,
         skip_thinking=settings.skip_thinking,
     )
+
+
+def retention(settings: Settings, log: TokenLog, clock: Clock) -> Retention:
+    seconds = settings.log_retention_seconds
+    return Retention(log, retention_seconds=seconds, now=clock.seconds)
 
 
 def prices(settings: Settings) -> Prices:

@@ -24,7 +24,6 @@ from llmchat.chat.leftovers import Leftovers
 from llmchat.chat.news import News
 from llmchat.chat.quota import Quota
 from llmchat.chat.recovery import Recovery
-from llmchat.chat.retention import Retention
 from llmchat.chat.runner import Runner
 from llmchat.chat.service import ChatService
 from llmchat.chat.sharing import SharingService
@@ -111,11 +110,6 @@ class Parts:
             _log.warning("A promise does not hold", why=warning)
 
 
-def _retention(settings: Settings, engines: Engines, clock: Clock) -> Retention:
-    seconds = settings.log_retention_seconds
-    return Retention(engines.log, retention_seconds=seconds, now=clock.seconds)
-
-
 def create_app(settings: Settings) -> FastAPI:
     """The service as an ASGI application. It opens what it needs when its lifespan begins, and
     then has `app.state.parts` and `app.state.services`."""
@@ -161,7 +155,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
     if not engines.shared:
         await _end_what_died(sweep, spending)
     await stack.enter_async_context(sweep)
-    await stack.enter_async_context(_retention(settings, engines, clock))
+    await stack.enter_async_context(answering.retention(settings, engines.log, clock))
     keys = await stack.enter_async_context(aclosing(Keys(SqlKeyStore(engines.database), clock.now)))
     audit = Audit(SqlAuditStore(engines.database), clock.now)
     parts = Parts(
