@@ -10,7 +10,7 @@ from importlib.metadata import version
 import structlog
 from fastapi import FastAPI
 
-from llmchat import entrance
+from llmchat import answering, entrance
 from llmchat.access.audit import Audit
 from llmchat.access.keys import Keys
 from llmchat.access.rates import Rates
@@ -19,21 +19,20 @@ from llmchat.catalogue import providers_of, token_counter
 from llmchat.chat.budget import Budget
 from llmchat.chat.context import Prompts
 from llmchat.chat.feed import Feed
-from llmchat.chat.flow import Clocks
 from llmchat.chat.history import HistoryService
+from llmchat.chat.leftovers import Leftovers
 from llmchat.chat.news import News
 from llmchat.chat.quota import Quota
 from llmchat.chat.recovery import Recovery
-from llmchat.chat.retention import Retention
 from llmchat.chat.runner import Runner
 from llmchat.chat.service import ChatService
 from llmchat.chat.sharing import SharingService
+from llmchat.chat.spending import Spending
 from llmchat.chat.stopping import Stopping
 from llmchat.chat.sweep import Sweep
 from llmchat.chat.titles import Titles
 from llmchat.chat.watching import ConversationWatch
 from llmchat.clock import Clock
-from llmchat.domain import Params
 from llmchat.engines import Engines, open_engines
 from llmchat.errors import StorageUnavailable
 from llmchat.ids import WorkerId, new_id
@@ -46,6 +45,7 @@ from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.generations import SqlGenerationStore
 from llmchat.store.keys import SqlKeyStore
 from llmchat.store.members import SqlMemberStore
+from llmchat.store.usage import SqlUsageStore
 from llmchat.tokenlog.memory import MemoryTokenLog
 from llmchat.web import api
 from llmchat.web.deps import Services
@@ -66,6 +66,7 @@ class Parts:
     conversations: SqlConversationStore
     generations: SqlGenerationStore
     budget: Budget
+    spending: Spending
     feed: Feed
     news: News
     runner: Runner
@@ -104,6 +105,10 @@ class Parts:
         except StorageUnavailable:
             return ()
 
+    async def warn(self) -> None:
+        for warning in await self.warnings():
+            _log.warning("A promise does not hold", why=warning)
+
 
 def create_app(settings: Settings) -> FastAPI:
     """The service as an ASGI application. It opens what it needs when its lifespan begins, and
@@ -130,27 +135,27 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
     clock = Clock()
     engines = await open_engines(settings, clock, stack)
     tokens = token_counter()
-    models = await stack.enter_async_context(aclosing(providers_of(settings, tokens)))
+    prices = answering.prices(settings)
+    models = await stack.enter_async_context(aclosing(providers_of(settings, tokens, prices)))
     conversations = SqlConversationStore(engines.database, clock.now)
     generations = SqlGenerationStore(engines.database, clock.now)
     budget = Budget(tokens, models, most_tokens=settings.max_history_tokens)
+    paying = answering.spending(settings, engines.database, prices, clock, tokens)
+    spending = await stack.enter_async_context(paying)
     feed = Feed()
     news = await stack.enter_async_context(News(conversations, feed, engines.signals))
-    titles = await stack.enter_async_context(
-        Titles(conversations, models, news, by=settings.titles)
-    )
+    titling = Titles(conversations, models, news, spending, by=settings.titles)
+    titles = await stack.enter_async_context(titling)
     prompts = Prompts(conversations, models, budget)
-    running = _runner(settings, engines, clock, generations, prompts, tokens, titles)
+    running = _runner(settings, engines, clock, generations, prompts, tokens, spending, titles)
     runner = await stack.enter_async_context(running)
-    recovery, sweep = _recovery(settings, engines, runner, generations, models, tokens)
+    leftovers = Leftovers(engines.log, spending, tokens, prompts.prepare)
+    recovery, sweep = _recovery(settings, engines, runner, generations, models, leftovers)
     engines.signals.listen(partial(_heard, runner, sweep, news), feed.lose)
     if not engines.shared:
-        # Before the first request: whoever comes back after a crash finds its generation ended.
-        await sweep.recover_all()
+        await _end_what_died(sweep, spending)
     await stack.enter_async_context(sweep)
-    seconds = settings.log_retention_seconds
-    retention = Retention(engines.log, retention_seconds=seconds, now=clock.seconds)
-    await stack.enter_async_context(retention)
+    await stack.enter_async_context(answering.retention(settings, engines.log, clock))
     keys = await stack.enter_async_context(aclosing(Keys(SqlKeyStore(engines.database), clock.now)))
     audit = Audit(SqlAuditStore(engines.database), clock.now)
     parts = Parts(
@@ -160,6 +165,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
         conversations=conversations,
         generations=generations,
         budget=budget,
+        spending=spending,
         feed=feed,
         news=news,
         runner=runner,
@@ -172,8 +178,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
         rates=await stack.enter_async_context(aclosing(entrance.rates(settings))),
         first_key=await entrance.first_key(settings, keys, audit),
     )
-    for warning in await parts.warnings():
-        _log.warning("A promise does not hold", why=warning)
+    await parts.warn()
     return parts
 
 
@@ -184,6 +189,7 @@ def _runner(
     generations: SqlGenerationStore,
     prompts: Prompts,
     tokens: Tokens,
+    spending: Spending,
     titles: Titles,
 ) -> Runner:
     return Runner(
@@ -193,7 +199,8 @@ def _runner(
         generations=generations,
         prepare=prompts.prepare,
         tokens=tokens,
-        clocks=_clocks(settings),
+        spending=spending,
+        clocks=answering.clocks(settings),
         lease_seconds=settings.lease_seconds,
         now=clock.now,
         signals=engines.signals,
@@ -209,14 +216,14 @@ def _recovery(
     runner: Runner,
     generations: SqlGenerationStore,
     models: ProviderFactory,
-    tokens: Tokens,
+    leftovers: Leftovers,
 ) -> tuple[Recovery, Sweep]:
     recovery = Recovery(
         runner=runner,
         log=engines.log,
         generations=generations,
         models=models,
-        tokens=tokens,
+        leftovers=leftovers,
         on_crash=settings.on_crash,
         log_may_vanish=engines.shared,
     )
@@ -227,6 +234,12 @@ def _recovery(
         lease_seconds=settings.lease_seconds,
     )
     return recovery, sweep
+
+
+async def _end_what_died(sweep: Sweep, spending: Spending) -> None:
+    """Before the first request: whoever comes back after a crash finds its generation ended."""
+    await sweep.recover_all()
+    await spending.end_dead()
 
 
 def _heard(runner: Runner, sweep: Sweep, news: News, signal: Signal) -> None:
@@ -257,7 +270,8 @@ def _services(parts: Parts) -> Services:
             news=parts.news,
             quota=Quota(parts.generations, settings.max_live_generations),
             budget=parts.budget,
-            defaults=_defaults(settings),
+            spending=parts.spending,
+            defaults=answering.defaults(settings),
         ),
         history=HistoryService(
             conversations=parts.conversations,
@@ -272,27 +286,11 @@ def _services(parts: Parts) -> Services:
         ),
         watch=ConversationWatch(parts.conversations, log, parts.feed),
         models=parts.models,
+        usage=SqlUsageStore(parts.engines.database, parts.now),
         not_ready=parts.not_ready,
         warnings=parts.warnings,
         heartbeat_seconds=settings.heartbeat_seconds,
         # The settings are about the embedded store; Redis writes its file, and syncs it later.
         durability="process" if parts.engines.shared else settings.durability,
         version=VERSION,
-    )
-
-
-def _clocks(settings: Settings) -> Clocks:
-    return Clocks(
-        first_token_seconds=settings.first_token_seconds,
-        token_gap_seconds=settings.token_gap_seconds,
-        generation_seconds=settings.generation_seconds,
-    )
-
-
-def _defaults(settings: Settings) -> Params:
-    return Params(
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        max_tokens=settings.max_tokens,
-        skip_thinking=settings.skip_thinking,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from llmchat.config.provider import DemoSettings, OllamaSettings, ProviderSettings
 from llmchat.config.routes import RouteSettings, shortest_patience_seconds
 from llmchat.kinds import endpoint, place
+from llmchat.metering import Prices, free
 from llmchat.providers.balanced import Balanced
 from llmchat.providers.base import Provider, Tokens
 from llmchat.providers.breaker import Breaker
@@ -19,6 +20,7 @@ from llmchat.providers.fallback import Choice, Fallback
 from llmchat.providers.last_resort import LastResort
 from llmchat.providers.limited import Limited
 from llmchat.providers.measured import Measured
+from llmchat.providers.metered import Metered
 from llmchat.providers.retrying import Retrying
 from llmchat.providers.thinking import Thinking
 from llmchat.providers.tokens import TokenCounter
@@ -36,7 +38,7 @@ def token_counter() -> Tokens:
     return TokenCounter(installed_vocabularies())
 
 
-def providers_of(settings: Settings, tokens: Tokens) -> ProviderFactory:
+def providers_of(settings: Settings, tokens: Tokens, prices: Prices = free) -> ProviderFactory:
     """The providers and routes that the settings name, each wrapped as configured. `tokens` learns
     from what their servers report.
 
@@ -64,7 +66,9 @@ def providers_of(settings: Settings, tokens: Tokens) -> ProviderFactory:
         name: Route(_route(name, route, servers, settings, cache), route.models)
         for name, route in settings.routes.items()
     }
-    return ProviderFactory(sources, default_model=settings.default_model, routes=routes)
+    return ProviderFactory(
+        sources, default_model=settings.default_model, routes=routes, prices=prices
+    )
 
 
 def _provider(
@@ -117,10 +121,10 @@ class _Servers:
 def _servers(name: str, found: ProviderSettings, settings: Settings, tokens: Tokens) -> _Servers:
     """The servers of a provider as every request reaches them, from the inside out."""
     if isinstance(found, DemoSettings):
-        return _Servers(DemoProvider())
+        return _Servers(Metered(DemoProvider(), name=name, tokens=tokens))
     # Where no server is named, there is one all the same: a file, or what a package knows.
     urls = found.urls or ("",)
-    breaking = [_breaking(name, found, url, settings) for url in urls]
+    breaking = [_breaking(name, found, url, settings, tokens) for url in urls]
     provider: Provider = breaking[0] if len(breaking) == 1 else Balanced(breaking)
     if found.max_concurrency is not None:
         provider = Limited(
@@ -134,11 +138,14 @@ def _servers(name: str, found: ProviderSettings, settings: Settings, tokens: Tok
     return _Servers(provider, endpoints)
 
 
-def _breaking(name: str, found: ProviderSettings, url: str, settings: Settings) -> Breaking:
+def _breaking(
+    name: str, found: ProviderSettings, url: str, settings: Settings, tokens: Tokens
+) -> Breaking:
     """One server, left alone while it fails."""
     patience = shortest_patience_seconds(settings.routes, name) or settings.first_token_seconds
     return Breaking(
-        _thinking(found, endpoint(name, found, url)),
+        # Inside: whoever is not asked is not metered.
+        Metered(_thinking(found, endpoint(name, found, url)), name=name, tokens=tokens),
         Breaker(time.monotonic),
         where=f"{name} ({place(found, url)})",
         given_up_seconds=min(_GIVEN_UP_SECONDS, _GIVEN_UP_SHARE * patience),

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 import uvloop
 
+from llmchat.accounts import usage
 from llmchat.errors import LlmchatError
 from llmchat.keyring import keys
 from llmchat.mock.manual import manual
@@ -29,6 +30,7 @@ app = typer.Typer(
 database = typer.Typer(help="The schema of the database.", no_args_is_help=True)
 app.add_typer(database, name="db")
 app.add_typer(keys, name="keys")
+app.command("usage")(usage)
 
 
 @app.command()

@@ -8,7 +8,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 from llmchat.errors import Problem
 from llmchat.events import ToolCall, Usage
-from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId
+from llmchat.ids import ConversationId, GenerationId, KeyId, MessageId, OwnerId
+from llmchat.metering import Meter
 
 T = TypeVar("T")
 Json = Mapping[str, Any]
@@ -109,6 +110,15 @@ class ToolResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Timing:
+    """How long an answer took, from when its turn came; None where nobody knows."""
+
+    first_token_seconds: float | None = None
+    reasoning_seconds: float | None = None
+    total_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """`content` is all of its text; `parts` are set only where there are images among it. An
     assistant's message has the calls that it made, a tool's names the one that it answers."""
@@ -129,6 +139,7 @@ class Message:
     parts: Sequence[Part] = ()
     tool_calls: Sequence[ToolCall] = ()
     tool_call_id: str | None = None
+    timing: Timing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +165,10 @@ class Generation:
     attempt_began_at: int = 1
     stop_requested: bool = False
     """Somebody asked its owner to stop it."""
+    asked_by: OwnerId | None = None
+    """Who pays for it: whoever sent the question, with the key `key_id`."""
+    key_id: KeyId | None = None
+    timing: Timing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +214,7 @@ class Prompt:
     `owner` is who asks: an answer may be kept for them, and for nobody else. `key` stands for this
     one answer, however often it is attempted. `mark` is of a delta that an earlier attempt gave:
     a provider that `resumes` gives what follows it. `alone` is whoever is asked while nobody else
-    could answer.
+    could answer. The `meter` takes every request that the answer takes.
     """
 
     model: str
@@ -209,6 +224,7 @@ class Prompt:
     key: str | None = None
     mark: str | None = None
     alone: bool = True
+    meter: Meter | None = field(default=None, compare=False, repr=False)
 
     def prefilled(self, answer: str) -> "Prompt":
         """The same, with the beginning of its answer: the model is to go on with that."""

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
 import typer
 
 from llmchat import logs
 from llmchat.access.audit import Audit
-from llmchat.access.base import OPERATOR, Action, ApiKey, Scope
+from llmchat.access.base import OPERATOR, Action, Allowance, ApiKey, Scope
 from llmchat.access.keys import Keys
 from llmchat.clock import Clock
 from llmchat.errors import LlmchatError
@@ -19,6 +20,14 @@ from llmchat.settings import Settings
 from llmchat.terminal import Config, DataDir, give_up, settings_of
 
 T = TypeVar("T")
+Tokens = Annotated[
+    int | None,
+    typer.Option(min=1, max=10**12, help="The most that it uses up; any amount when left out."),
+]
+Usd = Annotated[
+    float | None,
+    typer.Option(min=0.000001, max=10**6, help="The most US dollars, of models with a price."),
+]
 
 keys = typer.Typer(help="API keys: who may call.", no_args_is_help=True)
 
@@ -33,17 +42,28 @@ def create(
     expires_in_days: Annotated[
         int | None, typer.Option(min=1, max=3650, help="Good for ever when left out.")
     ] = None,
+    tokens_per_day: Tokens = None,
+    tokens_per_month: Tokens = None,
+    usd_per_day: Usd = None,
+    usd_per_month: Usd = None,
     data_dir: DataDir = None,
     config: Config = None,
 ) -> None:
     """Make a key, and print its secret: this once."""
     settings = settings_of(config, data_dir=data_dir)
+    allowance = Allowance(
+        tokens_per_day, tokens_per_month, _exact(usd_per_day), _exact(usd_per_month)
+    )
     expires_in = None if expires_in_days is None else timedelta(days=expires_in_days)
 
     async def make() -> str:
         async with _keys(settings) as (ring, audit):
             key, secret = await ring.create(
-                OwnerId(user), name or user, scope or [Scope.CHAT], expires_in=expires_in
+                OwnerId(user),
+                name or user,
+                scope or [Scope.CHAT],
+                expires_in=expires_in,
+                allowance=allowance,
             )
             await audit.record(OPERATOR, Action.KEY_CREATE, key.id)
             return secret
@@ -64,7 +84,8 @@ def show(data_dir: DataDir = None, config: Config = None) -> None:
         state = f"revoked {_day(key.revoked_at)}" if key.revoked_at else _expiry(key)
         used = f"last used {_day(key.last_used_at)}" if key.last_used_at else "never used"
         scopes = ",".join(sorted(key.scopes))
-        typer.echo(f"{key.id}  {key.user}  {key.name!r}  {scopes}  {state}  {used}")
+        may = "".join(f"  {name}={most}" for name, most in key.allowance.as_json().items())
+        typer.echo(f"{key.id}  {key.user}  {key.name!r}  {scopes}  {state}  {used}{may}")
 
 
 @keys.command("revoke")
@@ -105,6 +126,10 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
     except LlmchatError as error:
         give_up(error.detail)
+
+
+def _exact(usd: float | None) -> Decimal | None:
+    return None if usd is None else Decimal(str(usd)).quantize(Decimal("0.000001"))
 
 
 def _expiry(key: ApiKey) -> str:

@@ -36,6 +36,7 @@ from llmchat.config.provider import (
     ProviderSettings,
 )
 from llmchat.config.routes import KEYS_OF_A_ROUTE, RouteName, RouteSettings, checked
+from llmchat.config.spending import KEYS_OF_A_PRICE, SpendingFields
 from llmchat.config.tomlfile import CONFIG_NAME, TomlFile
 from llmchat.config.variables import Variables
 
@@ -49,7 +50,7 @@ class SettingsError(Exception):
         super().__init__(f"the settings cannot be used:{lines}")
 
 
-class Settings(AccessFields, BaseSettings):
+class Settings(AccessFields, SpendingFields, BaseSettings):
     """Made by `load_settings`; made directly, it knows its arguments and the defaults, no more."""
 
     model_config = SettingsConfigDict(
@@ -287,7 +288,7 @@ def load_settings(
     try:
         settings = Settings(_build_sources=(layers, {}))
     except ValidationError as error:
-        keys = {"providers": KEYS_OF_A_TABLE, "routes": KEYS_OF_A_ROUTE}
+        keys = {"providers": KEYS_OF_A_TABLE, "routes": KEYS_OF_A_ROUTE, "prices": KEYS_OF_A_PRICE}
         complaints = Complaints(
             Settings, origins, toml.path.name, {"": list(Settings.model_fields), **keys}
         )

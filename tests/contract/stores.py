@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from llmchat.access.members import MemberStore
+from llmchat.access.usage import Reservation, UsageStore
 from llmchat.domain import (
     LOCAL_OWNER,
     Conversation,
@@ -38,6 +39,7 @@ from llmchat.store.generations import SqlGenerationStore
 from llmchat.store.members import SqlMemberStore
 from llmchat.store.postgres import PostgresDatabase
 from llmchat.store.sqlite import SqliteDatabase
+from llmchat.store.usage import SqlUsageStore
 from llmchat.text import clean
 from tests import postgres
 from tests.contract.clocks import SetTime
@@ -59,6 +61,7 @@ class Stores:
     conversations: ConversationStore
     generations: GenerationStore
     members: MemberStore
+    usage: UsageStore
     time: SetTime
 
     async def conversation(self, owner: OwnerId = ME, title: str | None = None) -> Conversation:
@@ -73,6 +76,7 @@ class Stores:
         on_busy: OnBusy = OnBusy.REJECT,
         idempotency: IdempotencyKey | None = None,
         worker: WorkerId | None = None,
+        reservation: Reservation | None = None,
     ) -> Turn:
         draft = TurnDraft(
             conversation_id=conversation.id,
@@ -83,6 +87,7 @@ class Stores:
             on_busy=on_busy,
             idempotency=idempotency,
             worker=worker,
+            reservation=reservation,
         )
         return await self.conversations.add_turn(conversation.owner, draft)
 
@@ -157,6 +162,7 @@ def stores_in(database: Database) -> Stores:
         SqlConversationStore(database, time.now),
         SqlGenerationStore(database, time.now),
         SqlMemberStore(database, time.now),
+        SqlUsageStore(database, time.now),
         time,
     )
 

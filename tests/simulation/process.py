@@ -9,14 +9,16 @@ from typing import Any
 
 from llmchat.app import _heard
 from llmchat.chat.budget import Budget
+from llmchat.chat.clocks import Clocks
 from llmchat.chat.context import Prompts
 from llmchat.chat.feed import Feed
-from llmchat.chat.flow import Clocks
+from llmchat.chat.leftovers import Leftovers
 from llmchat.chat.news import News
 from llmchat.chat.quota import Quota
 from llmchat.chat.recovery import OnCrash, Recovery
 from llmchat.chat.runner import Runner
 from llmchat.chat.service import ChatService
+from llmchat.chat.spending import Spending
 from llmchat.chat.stopping import Stopping
 from llmchat.chat.sweep import Sweep
 from llmchat.domain import Params
@@ -30,7 +32,7 @@ from tests.simulation.loop import Machine, SimulatedLoop
 from tests.simulation.provider import SimulatedModels
 from tests.simulation.redis import SimulatedRedis
 from tests.simulation.rows import NOON
-from tests.simulation.stores import SimulatedConversations, SimulatedGenerations
+from tests.simulation.stores import SimulatedConversations, SimulatedGenerations, SimulatedUsage
 
 LEASE_SECONDS = 3.0
 CLOCKS = Clocks(first_token_seconds=6.0, token_gap_seconds=4.0, generation_seconds=20.0)
@@ -47,6 +49,7 @@ class Place:
     redis: SimulatedRedis
     conversations: SimulatedConversations
     generations: SimulatedGenerations
+    usage: SimulatedUsage
     models: SimulatedModels
     on_crash: OnCrash
     make_log: MakeLog
@@ -65,6 +68,9 @@ class Process:
         self.drained = False
         self._place = place
         self._stack = AsyncExitStack()
+        self._spending = Spending(
+            place.usage, tokens=TOKENS, now=lambda: NOON, longest_seconds=CLOCKS.generation_seconds
+        )
         self._handlers: list[asyncio.Task[Any]] = []
 
     @property
@@ -90,7 +96,7 @@ class Process:
             log=self.log,
             generations=place.generations,
             models=place.models,
-            tokens=TOKENS,
+            leftovers=self._leftovers(),
             on_crash=place.on_crash,
             log_may_vanish=True,
         )
@@ -114,6 +120,7 @@ class Process:
             news=news,
             quota=Quota(place.generations, None),
             budget=self._budget(),
+            spending=self._spending,
             defaults=Params(),
         )
 
@@ -130,16 +137,22 @@ class Process:
     def _budget(self) -> Budget:
         return Budget(TOKENS, self._place.models)
 
+    def _prompts(self) -> Prompts:
+        return Prompts(self._place.conversations, self._place.models, self._budget())
+
+    def _leftovers(self) -> Leftovers:
+        return Leftovers(self.log, self._spending, TOKENS, self._prompts().prepare)
+
     def _runner(self, signals: SimulatedSignals) -> Runner:
         place = self._place
-        prompts = Prompts(place.conversations, place.models, self._budget())
         return Runner(
             worker=WorkerId(self.name),
             log=self.log,
             scratch=MemoryTokenLog(place.loop.time),
             generations=place.generations,
-            prepare=prompts.prepare,
+            prepare=self._prompts().prepare,
             tokens=TOKENS,
+            spending=self._spending,
             clocks=CLOCKS,
             lease_seconds=LEASE_SECONDS,
             now=lambda: NOON,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from operator import attrgetter
 
+from llmchat.access.usage import Entry
 from llmchat.domain import (
     LOCAL_OWNER,
     Conversation,
@@ -46,6 +47,7 @@ class Rows:
         self.generations: dict[GenerationId, Row] = {}
         self.messages: dict[MessageId, Message] = {}
         self.conversations: dict[ConversationId, Conversation] = {}
+        self.usage: dict[tuple[str, int, int], Entry] = {}
         self._numbers = itertools.count(1)
 
     def create(self) -> ConversationId:
@@ -154,6 +156,7 @@ class Rows:
         row = self.generations[id]
         if not row.status.live or row.worker not in (None, worker):
             return False
+        self.add_usage(end.entries)
         row.worker = worker
         row.generation = replace(
             row.generation,
@@ -177,6 +180,10 @@ class Rows:
         )
         row.checkpoint = None
         return True
+
+    def add_usage(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self.usage.setdefault((entry.generation_id, entry.run, entry.request), entry)
 
     def close(self, id: GenerationId, last_event_id: int) -> None:
         row = self.generations[id]

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from llmchat.access.members import Right
+from llmchat.access.usage import Call, Entry, Question, Report
 from llmchat.domain import Conversation, Generation, Message, MessageOrder, Page, Turn
 from llmchat.errors import NotFound
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId, WorkerId
@@ -102,6 +103,25 @@ class SimulatedGenerations(_Remote):
 
     async def next_queued(self, conversation: ConversationId) -> GenerationId | None:
         return await self._do(partial(self._rows.next_queued, conversation))
+
+
+class SimulatedUsage(_Remote):
+    """A UsageStore, as far as stored generations need one."""
+
+    async def open(self, call: Call) -> None:
+        raise NotImplementedError
+
+    async def close(self, id: GenerationId, entries: Sequence[Entry]) -> None:
+        raise NotImplementedError
+
+    async def add(self, entries: Sequence[Entry]) -> None:
+        await self._do(partial(self._rows.add_usage, entries))
+
+    async def end_dead(self, *, everything: bool = False) -> int:
+        return 0
+
+    async def report(self, question: Question) -> Report:
+        raise NotImplementedError
 
 
 class SimulatedConversations(_Remote):

@@ -19,7 +19,7 @@ from tests.simulation.provider import SimulatedModels, SimulatedProvider
 from tests.simulation.reader import Reader
 from tests.simulation.redis import SimulatedRedis
 from tests.simulation.rows import Rows
-from tests.simulation.stores import SimulatedConversations, SimulatedGenerations
+from tests.simulation.stores import SimulatedConversations, SimulatedGenerations, SimulatedUsage
 from tests.simulation.trace import Trace
 from tests.simulation.weather import Sending, Trouble, weather
 
@@ -68,6 +68,7 @@ class World:
             self._redis,
             SimulatedConversations(self.rows, self._to_store, changed),
             SimulatedGenerations(self.rows, self._to_store, changed),
+            SimulatedUsage(self.rows, self._to_store, changed),
             SimulatedModels(provider),
             self.weather.on_crash,
             make_log,

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from llmchat.chat.flow import Clocks, Flow
+from llmchat.chat.clocks import Clocks
+from llmchat.chat.flow import Flow
 from llmchat.events import Delta, Event, Finished, Reset, Started, ToolCall, Transcript, fold
 from llmchat.ids import GenerationId
 from llmchat.providers.base import Restarted

@@ -15,6 +15,15 @@ def place(tmp_path: Path) -> Workplace:
     return Workplace(tmp_path)
 
 
+ALLOWANCES = {
+    "tokens_per_day": None,
+    "tokens_per_month": None,
+    "usd_per_day": None,
+    "usd_per_month": None,
+    "prices": {},
+}
+
+
 class TestDefaults:
     def test_are_those_of_the_documentation(self, place: Workplace) -> None:
         assert place.load().model_dump() == {
@@ -65,6 +74,7 @@ class TestDefaults:
             "database_url": None,
             "redis_url": None,
             "workers": 1,
+            **ALLOWANCES,
         }
 
     def test_hold_for_settings_made_directly(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from llmchat.chat.feed import Feed
 from llmchat.chat.news import News
+from llmchat.chat.spending import Spending
 from llmchat.chat.titles import Titles
 from llmchat.domain import Prompt
 from llmchat.events import Finished
 from llmchat.providers.base import ProviderEvent
 from llmchat.providers.factory import ProviderFactory, Source
+from llmchat.providers.tokens import TokenCounter
 from llmchat.signals.base import Alone
 from tests.contract.stores import ME, sqlite_stores
 from tests.providers.asking import Scripted, eventually
@@ -37,7 +39,11 @@ async def test_closing_leaves_nothing_behind(tmp_path: Path) -> None:
         conversation = await stores.conversation()
         turn = await stores.talk(conversation)
         news = News(stores.conversations, Feed(), Alone())
-        async with Titles(stores.conversations, models, news, by="some/model") as titles:
+        spending = Spending(
+            stores.usage, tokens=TokenCounter(None), now=stores.time.now, longest_seconds=60
+        )
+        titling = Titles(stores.conversations, models, news, spending, by="some/model")
+        async with spending, titling as titles:
             titles.on_end(turn.generation, END)
             await eventually(lambda: silent.open == 1)
 

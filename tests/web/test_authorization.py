@@ -80,6 +80,7 @@ ROWS: Mapping[tuple[str, str], Row] = {
     ("post", "/api/keys"): Row("admin", 201, body={"name": "x", "user": "somebody"}),
     ("delete", "/api/keys/{id}"): Row("admin", 204, "key"),
     ("get", "/api/me"): Row("any", 200),
+    ("get", "/api/usage"): Row("read", 200),
 }
 
 

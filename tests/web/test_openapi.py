@@ -36,6 +36,7 @@ CONTRACT = {
     "/api/keys": {"get", "post"},
     "/api/keys/{id}": {"delete"},
     "/api/me": {"get"},
+    "/api/usage": {"get"},
     "/health": {"get"},
     "/health/live": {"get"},
     "/health/ready": {"get"},
@@ -172,6 +173,8 @@ async def test_every_example_of_an_answer_is_one(document: Json) -> None:
             if media_type == "application/json":
                 name = answer["schema"]["$ref"].rpartition("/")[2]
                 assert name in shown or name == "Live", (method, path)
+            elif media_type == "text/csv":
+                assert answer["example"].startswith("model,input_tokens")
             else:
                 assert answer["example"].startswith("retry: 1000\n\n")
 

@@ -1,10 +1,12 @@
 """Who calls, what they may do and what they did: the words for it, and the ports of its stores."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, fields
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from llmchat.errors import Forbidden
 from llmchat.ids import KeyId, OwnerId
@@ -26,6 +28,39 @@ _INCLUDED = {
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """How much somebody may use up in a day and in a month, both of UTC; None is any amount. Tokens
+    are those of the input and the output, money is in US dollars."""
+
+    tokens_per_day: int | None = None
+    tokens_per_month: int | None = None
+    usd_per_day: Decimal | None = None
+    usd_per_month: Decimal | None = None
+
+    @property
+    def unlimited(self) -> bool:
+        return self == UNLIMITED
+
+    def as_json(self) -> dict[str, int | str]:
+        """The members that are set; dollars as text, so that none of their digits is lost."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {
+            name: str(value) if isinstance(value, Decimal) else value
+            for name, value in values.items()
+            if value is not None
+        }
+
+    @classmethod
+    def from_json(cls, members: Mapping[str, int | str]) -> "Allowance":
+        values: dict[str, Any] = dict(members)
+        dollars = {name: Decimal(values[name]) for name in values if name.startswith("usd_")}
+        return cls(**values | dollars)
+
+
+UNLIMITED = Allowance()
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """A caller whose word was checked. Everything that belongs to `user` is theirs; the scopes say
     what they may do with it, and none gives access to what is another's."""
@@ -35,6 +70,8 @@ class Principal:
     key_id: KeyId | None = None
     expires_at: float | None = None
     """When a token's word ends, in seconds since the epoch; a key's is asked for again."""
+    allowance: Allowance = UNLIMITED
+    """What the key may use up."""
 
     def require(self, scope: Scope) -> None:
         """Raises Forbidden unless the scopes include this one."""
@@ -44,6 +81,11 @@ class Principal:
             if self.expires_at is not None:
                 lacking = f"the token has {have}. Its issuer gives scopes."
             raise Forbidden(f"This takes the scope {scope}, and {lacking}")
+
+
+ACTING: ContextVar[Principal | None] = ContextVar("acting", default=None)
+"""For whom the current task works, from the door on: as on its log lines, so on its bill. Between
+the door and the bill nobody needs to know, so no call in between passes it on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +101,7 @@ class ApiKey:
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
+    allowance: Allowance = UNLIMITED
 
     def usable(self, now: datetime) -> bool:
         expired = self.expires_at is not None and self.expires_at <= now

@@ -5,11 +5,12 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from hmac import compare_digest
 
-from llmchat.access.base import ApiKey, KeyStore, Principal, Scope
+from llmchat.access.base import UNLIMITED, Allowance, ApiKey, KeyStore, Principal, Scope
 from llmchat.errors import StorageUnavailable, Unauthenticated
 from llmchat.ids import KeyId, OwnerId, new_id
 from llmchat.tasks import TaskSet
@@ -46,9 +47,11 @@ class Keys:
         scopes: Collection[Scope],
         *,
         expires_in: timedelta | None = None,
+        allowance: Allowance = UNLIMITED,
     ) -> tuple[ApiKey, str]:
         """A new key, and its secret: the only time that anybody sees it."""
         key, secret = self._make(user, name, scopes, expires_in)
+        key = replace(key, allowance=allowance)
         await self._store.add(key)
         return key, secret
 
@@ -78,7 +81,7 @@ class Keys:
         if key is None or not matches or not key.usable(self._now()):
             raise Unauthenticated(_WRONG)
         self._note_use(key.id)
-        return Principal(key.user, key.scopes, key.id)
+        return Principal(key.user, key.scopes, key.id, allowance=key.allowance)
 
     def remembers(self, secret: str) -> bool:
         """Whether this process has let somebody in with it: it is then no guess."""
@@ -93,7 +96,7 @@ class Keys:
         if key is None or not key.usable(self._now()):
             raise Unauthenticated(_WRONG)
         self._note_use(id)
-        return Principal(key.user, key.scopes, id)
+        return Principal(key.user, key.scopes, id, allowance=key.allowance)
 
     def _make(
         self, user: OwnerId, name: str, scopes: Collection[Scope], expires_in: timedelta | None

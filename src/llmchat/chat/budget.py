@@ -25,8 +25,10 @@ class Budget:
         self._models = models
         self._most_tokens = most_tokens
 
-    def count(self, model: str, messages: Sequence[PromptMessage]) -> int:
-        return self._tokens.count(model, messages).tokens
+    def count(
+        self, model: str, messages: Sequence[PromptMessage], params: Params | None = None
+    ) -> int:
+        return self._tokens.count(model, messages, params).tokens
 
     def for_messages(self, model: str, params: Params) -> int:
         """How many tokens of messages a conversation's prompt should have: with room for the

@@ -1,11 +1,13 @@
 """Settle first, then finish: how a generation's row and its last event come to say the same."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
 from llmchat.chat.patience import patiently
-from llmchat.domain import Generation, Prompt, Status
+from llmchat.chat.spending import Spending
+from llmchat.domain import Generation, Prompt, Status, Timing
 from llmchat.errors import Interrupted, LogGone, OffsetConflict
 from llmchat.events import (
     Failed,
@@ -18,6 +20,7 @@ from llmchat.events import (
     fold,
 )
 from llmchat.ids import WorkerId
+from llmchat.metering import NOTHING, Attempt, AttemptStatus
 from llmchat.providers.base import Tokens
 from llmchat.store.base import GenerationStore, Settlement
 from llmchat.tokenlog.base import TokenLog
@@ -27,8 +30,14 @@ class Ending:
     """Brings generations to their end: whoever sees the terminal event can read the message."""
 
     def __init__(
-        self, log: TokenLog, generations: GenerationStore, worker: WorkerId, tokens: Tokens
+        self,
+        log: TokenLog,
+        generations: GenerationStore,
+        worker: WorkerId,
+        tokens: Tokens,
+        spending: Spending,
     ) -> None:
+        self._spending = spending
         self._log = log
         self._generations = generations
         self._worker = worker
@@ -44,11 +53,16 @@ class Ending:
         *,
         prompt: Prompt | None = None,
         first_token_at: datetime | None = None,
+        attempts: Sequence[Attempt] = (),
+        timing: Timing | None = None,
     ) -> Terminal | None:
         """End a generation that this worker owns and writes. None when it has already ended, or
-        belongs to another. The `prompt` is what was asked of the model, if anything was."""
-        terminal = self.metered(terminal, generation.model, prompt, transcript)
-        if not await self._settle(generation, terminal, transcript, first_token_at):
+        belongs to another. The `prompt` is what was asked of the model, if anything was, in these
+        `attempts`."""
+        terminal = self.metered(terminal, generation.model, prompt, transcript, attempts)
+        if not await self._settle(
+            generation, terminal, transcript, first_token_at, attempts=attempts, timing=timing
+        ):
             return None
         await self.append(generation, terminal, at=transcript.last + 1)
         return terminal
@@ -89,9 +103,19 @@ class Ending:
             return Transcript(last=1)
 
     def metered(
-        self, terminal: Terminal, model: str, prompt: Prompt | None, transcript: Transcript
+        self,
+        terminal: Terminal,
+        model: str,
+        prompt: Prompt | None,
+        transcript: Transcript,
+        attempts: Sequence[Attempt] = (),
     ) -> Terminal:
-        """With the usage that the server reported, or what can be told when it could not say."""
+        """With the usage that the server reported, or what can be told when it could not say: of
+        the last of the attempts, which wrote what there is."""
+        last = attempts[-1] if attempts else None
+        if last is not None and last.status is not AttemptStatus.FALLEN_BACK:
+            cost = None if last.cost is None else float(last.cost)
+            return replace(terminal, usage=replace(last.usage, cost_usd=cost))
         if terminal.usage is not None:
             return terminal
         count, count_text = self._tokens.count, self._tokens.count_text
@@ -106,6 +130,8 @@ class Ending:
         transcript: Transcript,
         first_token_at: datetime | None = None,
         worker: WorkerId | None = None,
+        attempts: Sequence[Attempt] = (),
+        timing: Timing | None = None,
     ) -> bool:
         end = Settlement(
             status=Status(terminal.status),
@@ -118,9 +144,18 @@ class Ending:
             attempt=transcript.attempt,
             model=terminal.model if isinstance(terminal, Finished) else None,
             tool_calls=answerable_calls(transcript.tool_calls),
+            entries=self._spending.entries(
+                generation, attempts or self._nothing(generation, terminal)
+            ),
+            timing=timing,
         )
         by = worker or self._worker
         return await patiently(lambda: self._generations.settle(generation.id, by, end))
+
+    def _nothing(self, generation: Generation, terminal: Terminal) -> Sequence[Attempt]:
+        """Of an answer that no model was asked for: it is counted all the same."""
+        status, usage = AttemptStatus(terminal.status), terminal.usage or NOTHING
+        return [self._spending.priced(generation.model, usage, status, generation.created_at)]
 
 
 def started(generation: Generation) -> Started:

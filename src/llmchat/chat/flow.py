@@ -1,12 +1,12 @@
 """From a provider to the log: what comes while one append is being stored goes into the next."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 
 import structlog
 
+from llmchat.chat.clocks import Clocks, Watch
 from llmchat.chat.patience import patiently
 from llmchat.errors import (
     LlmchatError,
@@ -38,15 +38,6 @@ _MOST_TEXT_CHARS = 4 * 1024 * 1024
 _CANCEL_AGAIN_SECONDS = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class Clocks:
-    """The longest silences: before the first token, between two, and the whole."""
-
-    first_token_seconds: float
-    token_gap_seconds: float
-    generation_seconds: float
-
-
 class Flow:
     """The writing of one generation by `writer`, behind what was `said` so far, until there is an
     ending.
@@ -72,7 +63,7 @@ class Flow:
         self._id = id
         self._writer = writer
         self._text = _Text(said, keeps=keeps_text)
-        self._watch = _Watch(clocks, self._time_out)
+        self._watch = Watch(clocks, self._time_out)
         self._ending: Terminal | None = None
         self._ended = asyncio.Event()
         self._appending = False
@@ -81,6 +72,11 @@ class Flow:
     def first_token_seconds(self) -> float | None:
         """How long the first token took; None when there was none."""
         return self._watch.first_token_seconds
+
+    @property
+    def reasoning_seconds(self) -> float | None:
+        """From the first thought to the first word of the answer; None when it did not think."""
+        return self._watch.reasoning_seconds
 
     @property
     def mark(self) -> str | None:
@@ -169,6 +165,7 @@ class Flow:
         chars = sum(map(_chars, events))
         if chars or not batch:
             self._watch.tick()
+            self._watch.hear(events)
         if before + chars > _MOST_TEXT_CHARS:
             raise UpstreamTooLarge(
                 f"The answer grew past {_MOST_TEXT_CHARS} characters. What came is kept."
@@ -229,62 +226,3 @@ class _Text:
         for channel, pieces in self._pieces.items():
             self._pieces[channel] = ["".join(pieces)]
         return self._pieces["answer"][0], self._pieces["reasoning"][0]
-
-
-class _Watch:
-    """The three clocks on one timer, which is set anew when it rings and not at every token."""
-
-    def __init__(self, clocks: Clocks, ring: Callable[[UpstreamTimeout], None]) -> None:
-        self._clocks = clocks
-        self._ring = ring
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._begun = self._last = self._loop.time()
-        self.first_token_seconds: float | None = None
-
-    def start(self) -> None:
-        self._begun = self._last = self._loop.time()
-        self._set()
-
-    def tick(self) -> None:
-        self._last = self._loop.time()
-        if self.first_token_seconds is None:
-            self.first_token_seconds = self._last - self._begun
-            self.cancel()
-            self._set()
-
-    def restart(self) -> None:
-        """Another attempt: its first token may take as long as the first one's."""
-        self._last = self._loop.time()
-        self.first_token_seconds = None
-        self.cancel()
-        self._set()
-
-    def cancel(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _set(self) -> None:
-        self._timer = self._loop.call_at(min(self._due()), self._look)
-
-    def _due(self) -> tuple[float, float]:
-        clocks = self._clocks
-        waiting = self.first_token_seconds is None
-        silence = clocks.first_token_seconds if waiting else clocks.token_gap_seconds
-        return self._last + silence, self._begun + clocks.generation_seconds
-
-    def _look(self) -> None:
-        silent_at, over_at = self._due()
-        now = self._loop.time()
-        if now >= over_at:
-            self._ring(_timeout("took longer than", self._clocks.generation_seconds))
-        elif now < silent_at:
-            self._set()
-        elif self.first_token_seconds is not None:
-            self._ring(_timeout("sent no token for", self._clocks.token_gap_seconds))
-        else:
-            self._ring(_timeout("sent no first token within", self._clocks.first_token_seconds))
-
-
-def _timeout(what: str, seconds: float) -> UpstreamTimeout:
-    return UpstreamTimeout(f"The model {what} {seconds:g} seconds. What came is kept.")

@@ -1,11 +1,16 @@
 """Calls that nobody stores: the same flow as any generation, over a log in memory."""
 
+from dataclasses import replace
+
+from llmchat.chat.clocks import Clocks
 from llmchat.chat.ending import Ending
-from llmchat.chat.flow import Clocks, Flow
+from llmchat.chat.flow import Flow
+from llmchat.chat.spending import RunningCall, Spending
 from llmchat.chat.upstreams import Upstreams
 from llmchat.domain import Prompt
 from llmchat.events import Finished, Started, Terminal, Transcript, fold
 from llmchat.ids import GenerationId, new_id
+from llmchat.metering import AttemptStatus
 from llmchat.providers.base import Provider
 from llmchat.tokenlog.base import TokenLog
 
@@ -14,8 +19,14 @@ class PlainCalls:
     """Those that run in this process; `scratch` holds their logs for as long."""
 
     def __init__(
-        self, scratch: TokenLog, clocks: Clocks, upstreams: Upstreams, ending: Ending
+        self,
+        scratch: TokenLog,
+        clocks: Clocks,
+        upstreams: Upstreams,
+        ending: Ending,
+        spending: Spending,
     ) -> None:
+        self._spending = spending
         self._scratch = scratch
         self._clocks = clocks
         self._ending = ending
@@ -27,6 +38,12 @@ class PlainCalls:
 
     async def answer(self, provider: Provider, prompt: Prompt, model: str) -> Transcript:
         """Generate, and wait for it. A caller who leaves ends it, at its upstream as well."""
+        async with self._spending.call(model, prompt) as call:
+            return await self._answer(provider, replace(prompt, meter=call.meter), model, call)
+
+    async def _answer(
+        self, provider: Provider, prompt: Prompt, model: str, call: RunningCall
+    ) -> Transcript:
         id = GenerationId(new_id("gen"))
         await self._scratch.append(id, [Started(id, "", model, 1)], at=1)
         flow = Flow(self._scratch, id, said=Transcript(last=1), clocks=self._clocks)
@@ -36,7 +53,10 @@ class PlainCalls:
             terminal = await flow.run(provider.stream(prompt))
             assert terminal is not None
             transcript = fold(await self._scratch.snapshot(id))
-            transcript.terminal = self._ending.metered(terminal, model, prompt, transcript)
+            call.ended = AttemptStatus(terminal.status)
+            attempts = call.meter.attempts(call.ended)
+            ended = self._ending.metered(terminal, model, prompt, transcript, attempts)
+            transcript.terminal = ended
             return transcript
         finally:
             self._flows.discard(flow)

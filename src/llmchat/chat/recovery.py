@@ -7,12 +7,13 @@ from typing import Literal
 import structlog
 
 from llmchat.chat.ending import Ending, interrupted, started, stopped, terminal_of
+from llmchat.chat.leftovers import Leftovers
 from llmchat.chat.runner import Runner
 from llmchat.domain import Generation, Status
 from llmchat.errors import Invalid, LogGone, OffsetConflict
 from llmchat.events import Reset, Terminal, Transcript, fold
 from llmchat.ids import GenerationId
-from llmchat.providers.base import Models, Provider, Tokens
+from llmchat.providers.base import Models, Provider
 from llmchat.store.base import GenerationStore, Unfinished
 from llmchat.tokenlog.base import TokenLog
 
@@ -39,7 +40,7 @@ class Recovery:
         log: TokenLog,
         generations: GenerationStore,
         models: Models,
-        tokens: Tokens,
+        leftovers: Leftovers,
         on_crash: OnCrash,
         log_may_vanish: bool,
     ) -> None:
@@ -50,7 +51,9 @@ class Recovery:
         self._on_crash = on_crash
         self._taking: set[GenerationId] = set()
         self._log_may_vanish = log_may_vanish
-        self._ending = Ending(log, generations, runner.worker, tokens)
+        self._spending = spending = leftovers.spending
+        self._leftovers = leftovers
+        self._ending = Ending(log, generations, runner.worker, leftovers.tokens, spending)
 
     async def take_over(self, seen: Unfinished, ending: Terminal | None = None) -> bool:
         """Bring it to its end, to `ending` if there is one, or go on with it: wherever between its
@@ -79,8 +82,9 @@ class Recovery:
         elif ending is None and self._may_go_on(generation, transcript):
             await self._go_on(generation, transcript)
         else:
-            died = interrupted("The server died or was stopped.")
-            if await self._ending.finish(generation, ending or died, transcript) is not None:
+            end = ending or interrupted("The server died or was stopped.")
+            spent = await self._leftovers.attempts(generation, end.status)
+            if await self._ending.finish(generation, end, transcript, attempts=spent) is not None:
                 self._end_upstream(generation, transcript)
             _log.info("An abandoned generation was ended", generation_id=generation.id)
         return True
@@ -161,6 +165,9 @@ class Recovery:
         attempt = max(generation.attempt, transcript.attempt) + 1
         resets = begins_anew and shown
         at = transcript.last + 1
+        if not reads_on:
+            spent = await self._leftovers.attempts(generation, Status.INTERRUPTED)
+            await self._spending.note(self._spending.entries(generation, spent))
         # Before anything is appended: another may have taken it over before the log was claimed.
         again = await self._generations.next_attempt(
             generation.id,

@@ -8,14 +8,16 @@ from datetime import datetime
 import structlog
 
 from llmchat.chat.checkpoints import Checkpoints
+from llmchat.chat.clocks import Clocks
 from llmchat.chat.ending import Ending, interrupted, started, stopped
-from llmchat.chat.flow import Clocks, Flow
+from llmchat.chat.flow import Flow
 from llmchat.chat.leases import Leases
 from llmchat.chat.patience import patiently
 from llmchat.chat.plain import PlainCalls
 from llmchat.chat.running import OnEnd, Running
+from llmchat.chat.spending import Spending
 from llmchat.chat.upstreams import Upstreams
-from llmchat.domain import Generation, Prompt
+from llmchat.domain import Generation, Prompt, Status
 from llmchat.errors import LlmchatError, LogGone, OffsetConflict, StorageUnavailable
 from llmchat.events import Failed, Terminal, Transcript
 from llmchat.ids import ConversationId, GenerationId, WorkerId
@@ -50,6 +52,7 @@ class Runner:
         generations: GenerationStore,
         prepare: Prepare,
         tokens: Tokens,
+        spending: Spending,
         clocks: Clocks,
         lease_seconds: float,
         now: Callable[[], datetime],
@@ -62,7 +65,8 @@ class Runner:
         self.draining = False
         self._log = log
         self._generations = generations
-        self._ending = Ending(log, generations, worker, tokens)
+        self._spending = spending
+        self._ending = Ending(log, generations, worker, tokens, spending)
         self._prepare = prepare
         self._on_end = on_end
         self._clocks = clocks
@@ -73,7 +77,7 @@ class Runner:
         self._checkpoints = Checkpoints(generations, worker) if checkpoints else None
         self._running: dict[GenerationId, Running] = {}
         self._upstreams = Upstreams()
-        self._plain = PlainCalls(scratch, clocks, self._upstreams, self._ending)
+        self._plain = PlainCalls(scratch, clocks, self._upstreams, self._ending, spending)
         self._tasks = TaskSet()
 
     @property
@@ -257,7 +261,7 @@ class Runner:
             raise
         except LlmchatError as error:
             return Failed("failed", error.problem()), None
-        prompt = running.asks(provider, prompt)
+        prompt = running.asks(provider, prompt, self._spending.meter())
         running.terminal = await running.flow.run(provider.stream(prompt))
         return running.terminal, prompt
 
@@ -268,6 +272,8 @@ class Runner:
             await self._ending.said(running.generation),
             prompt=prompt,
             first_token_at=running.first_token_at(self._now()),
+            attempts=running.attempts(terminal.status),
+            timing=running.timing,
         )
         if ended is not None:
             running.finished = True
@@ -285,6 +291,10 @@ class Runner:
 
     async def _hand_over(self, running: Running) -> None:
         id = running.generation.id
+        if running.flow.mark is None:
+            # Before it is left; what an upstream keeps, whoever reads on counts whole.
+            spent = running.attempts(Status.INTERRUPTED)
+            await self._spending.note(self._spending.entries(running.generation, spent))
         await self._generations.release(self.worker, id)
         self._signals.tell(Abandoned())
         _log.info("A generation was left to another process", generation_id=id)

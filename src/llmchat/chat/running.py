@@ -1,15 +1,16 @@
 """One generation that runs in this process."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from llmchat.chat.flow import Flow
-from llmchat.domain import Generation, Prompt
+from llmchat.domain import Generation, Prompt, Timing
 from llmchat.events import Failed, Terminal
+from llmchat.metering import Attempt, Meter
 from llmchat.providers.base import Provider
 
 _log = structlog.get_logger(__name__)
@@ -36,13 +37,27 @@ class Running:
     finished: bool = False
     provider: Provider | None = None
     terminal: Terminal | None = None
+    meter: Meter | None = None
 
-    def asks(self, provider: Provider, prompt: Prompt) -> Prompt:
+    def asks(self, provider: Provider, prompt: Prompt, meter: Meter) -> Prompt:
         """The prompt, for what is still to come of its answer."""
         self.provider = provider
+        self.meter = meter
+        prompt = replace(prompt, meter=meter)
         if provider.resumes and self.flow.mark is not None:
+            # One answer of its server's: what came of it before is part of what it takes.
+            meter.begun = self.prefill
             return replace(prompt, mark=self.flow.mark)
         return prompt.prefilled(self.prefill)
+
+    def attempts(self, ended: str) -> Sequence[Attempt]:
+        """What it took, of an answer that `ended` so."""
+        return [] if self.meter is None else self.meter.attempts(ended)
+
+    @property
+    def timing(self) -> Timing:
+        flow = self.flow
+        return Timing(flow.first_token_seconds, flow.reasoning_seconds, round(self._age(), 3))
 
     @property
     def unread(self) -> tuple[Provider, str] | None:

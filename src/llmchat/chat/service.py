@@ -11,7 +11,9 @@ from llmchat.chat.budget import Budget, at_least
 from llmchat.chat.feed import GenerationStarted, MessageAdded
 from llmchat.chat.news import News
 from llmchat.chat.quota import Quota
+from llmchat.chat.reserving import Reserving
 from llmchat.chat.runner import Runner
+from llmchat.chat.spending import Spending
 from llmchat.chat.stopping import Stopping
 from llmchat.domain import (
     Conversation,
@@ -26,15 +28,7 @@ from llmchat.domain import (
     Turn,
 )
 from llmchat.errors import BadCursor, GenerationFailed, LogGone, ShuttingDown
-from llmchat.events import (
-    Entry,
-    Failed,
-    Finished,
-    ToolCall,
-    Transcript,
-    answerable_calls,
-    fold,
-)
+from llmchat.events import Entry, Failed, Finished, ToolCall, Transcript, answerable_calls, fold
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId
 from llmchat.providers.base import Models
 from llmchat.store.base import (
@@ -101,6 +95,7 @@ class ChatService:
         news: News,
         quota: Quota,
         budget: Budget,
+        spending: Spending,
         defaults: Params,
     ) -> None:
         self._conversations = conversations
@@ -112,6 +107,7 @@ class ChatService:
         self._news = news
         self._quota = quota
         self._budget = budget
+        self._reserving = Reserving(conversations, budget, spending)
         self._defaults = defaults
 
     async def send(
@@ -148,6 +144,7 @@ class ChatService:
         )
         self._budget.check(model, at_least(conversation, draft), params)
         self._refuse_while_draining()
+        draft = await self._reserving.of_turn(owner, conversation, draft)
         async with self._quota.place(conversation.owner):
             turn = await self._conversations.add_turn(owner, draft)
         await self._begin(turn, ask.on_busy, *turn.before, turn.message, turn.reply)
@@ -163,6 +160,7 @@ class ChatService:
             message_id, model, params, ask.on_busy, ask.idempotency, self._runner.worker
         )
         self._refuse_while_draining()
+        draft = await self._reserving.of_reply(owner, conversation, draft, message.parent_id)
         async with self._quota.place(conversation.owner):
             turn = await self._conversations.add_reply(owner, draft)
         await self._begin(turn, ask.on_busy, turn.reply)

@@ -7,12 +7,15 @@ from dataclasses import replace
 
 import structlog
 
+from llmchat.access.usage import Purpose, Spender
 from llmchat.chat.feed import ConversationChanged
 from llmchat.chat.news import News
+from llmchat.chat.spending import Spending
 from llmchat.chat.titling import cleaned, title_prompt
 from llmchat.domain import Generation, Message, Params, Prompt, Role, Status
 from llmchat.errors import LlmchatError, UpstreamRejected
 from llmchat.events import Delta, Terminal
+from llmchat.metering import AttemptStatus
 from llmchat.providers.base import Models, Provider, Restarted
 from llmchat.store.base import ConversationStore
 from llmchat.tasks import TaskSet
@@ -35,8 +38,15 @@ class Titles:
     goes wrong is logged and forgotten."""
 
     def __init__(
-        self, conversations: ConversationStore, models: Models, news: News, *, by: str
+        self,
+        conversations: ConversationStore,
+        models: Models,
+        news: News,
+        spending: Spending,
+        *,
+        by: str,
     ) -> None:
+        self._spending = spending
         self._conversations = conversations
         self._models = models
         self._news = news
@@ -90,10 +100,23 @@ class Titles:
         model = generation.model if self._by == "auto" else self._by
         provider, name = self._models.resolve(model)
         prompt = replace(title_prompt(name, question, answer), owner=generation.owner)
-        try:
-            return await _answer(provider, replace(prompt, params=_PARAMS))
-        except UpstreamRejected:
-            return await _answer(provider, replace(prompt, params=_PLAIN_PARAMS))
+        # Who asked the question pays for its title, and nobody goes without one for want of money.
+        payer = Spender(generation.asked_by or generation.owner, generation.key_id)
+        async with self._spending.call(
+            model,
+            prompt,
+            purpose=Purpose.TITLE,
+            spender=payer,
+            conversation_id=generation.conversation_id,
+        ) as call:
+            prompt = replace(prompt, meter=call.meter)
+            call.ended = AttemptStatus.FAILED
+            try:
+                title = await _answer(provider, replace(prompt, params=_PARAMS))
+            except UpstreamRejected:
+                title = await _answer(provider, replace(prompt, params=_PLAIN_PARAMS))
+            call.ended = AttemptStatus.COMPLETE
+            return title
 
 
 def _first_turn(branch: Sequence[Message]) -> tuple[str, str] | None:

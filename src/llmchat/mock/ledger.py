@@ -22,6 +22,8 @@ class RequestRecord:
     headers: dict[str, str]
     body: dict[str, Any]
     started_at: float
+    tokens_asked: int = 0
+    """Of the prompt, once the model has read it."""
     tokens_sent: int = 0
     client_gone_at: float | None = None
     ended_at: float | None = None
@@ -39,6 +41,7 @@ class RequestRecord:
             "headers": self.headers,
             "body": self.body,
             "started_at": self.started_at,
+            "tokens_asked": self.tokens_asked,
             "tokens_sent": self.tokens_sent,
             "client_gone": self.client_gone,
             "client_gone_at": self.client_gone_at,

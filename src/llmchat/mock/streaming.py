@@ -14,6 +14,7 @@ async def stream_answer(exchange: Exchange, answer: Answer, prompt_tokens: int) 
     if (instead := INSTEAD.get(exchange.options.fail)) is not None:
         await instead(exchange)
         return
+    exchange.call.record.tokens_asked = prompt_tokens
     await begin(exchange)
     pieces, pace = iter(answer), Pace(exchange.options)
     if (midway := MIDWAY.get(exchange.options.fail)) is not None:
@@ -61,5 +62,6 @@ async def generate(exchange: Exchange, answer: Answer) -> list[Piece] | None:
 
 
 def usage_of(exchange: Exchange, answer: Answer, prompt_tokens: int) -> Usage:
+    exchange.call.record.tokens_asked = prompt_tokens
     sent = exchange.call.record.tokens_sent
     return Usage(prompt_tokens, sent, min(sent, answer.reasoning_tokens))

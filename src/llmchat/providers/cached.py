@@ -96,6 +96,8 @@ class Cached(Wrapper):
     async def stream(self, prompt: Prompt) -> Batches:
         key = None if self.resumes else key_of(self._provider, prompt)
         if key is not None and (events := self._cache.get(key)) is not None:
+            if prompt.meter is not None:
+                prompt.meter.cached(_model_of(events) or f"{self._provider}/{prompt.model}")
             for event in events:
                 yield [event]
             return
@@ -162,6 +164,12 @@ def key_of(provider: str, prompt: Prompt) -> bytes | None:
     except TypeError:
         return None
     return hashlib.sha256(whole).digest()
+
+
+def _model_of(events: Sequence[ProviderEvent]) -> str | None:
+    """Which model of a route it was that answered."""
+    last = events[-1]
+    return last.model if isinstance(last, Finished) else None
 
 
 def _bytes(event: ProviderEvent) -> int:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Protocol
 
-from llmchat.domain import Model
+from llmchat.domain import Json, Model
 from llmchat.errors import Invalid, ProviderError
+from llmchat.metering import Prices, free
 from llmchat.providers.base import Circuit, Health, NoModels, Provider
 from llmchat.providers.reachable import reach
 from llmchat.tasks import TaskSet
@@ -72,7 +73,9 @@ class ProviderFactory:
         *,
         default_model: str | None,
         routes: Mapping[str, Route] | None = None,
+        prices: Prices = free,
     ) -> None:
+        self._prices = prices
         self._sources: Mapping[str, Source] = {source.name: source for source in sources}
         self._routes = routes or {}
         self._default_model = default_model
@@ -103,8 +106,18 @@ class ProviderFactory:
     async def available(self) -> Sequence[Model]:
         """The models of the providers, and behind them the routes."""
         listed = await self._list()
-        models = [model for models in listed.values() for model in models]
+        models = [
+            replace(model, price=self._price(model.id))
+            for models in listed.values()
+            for model in models
+        ]
         return [*models, *(_routed(name, route, listed) for name, route in self._routes.items())]
+
+    def _price(self, model: str) -> Json | None:
+        price = self._prices(model)
+        if price is None:
+            return None
+        return {kind: float(getattr(price, kind)) for kind in ("input", "cached", "output")}
 
     def window(self, model: str) -> int | None:
         provider, _, name = model.partition("/")

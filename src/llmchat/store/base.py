@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from llmchat.access.members import Right
+from llmchat.access.usage import Entry, Reservation
 from llmchat.domain import (
     Conversation,
     Generation,
@@ -17,6 +18,7 @@ from llmchat.domain import (
     Params,
     Part,
     Status,
+    Timing,
     ToolResult,
     Turn,
 )
@@ -55,10 +57,9 @@ ACTIVE_LEAF = ActiveLeaf()
 
 @dataclass(frozen=True, slots=True)
 class TurnDraft:
-    """A question: its text, and its `parts` where there are images among it. Or `tool_results`,
-    which answer all the calls of the message that they are put behind. `parent_id` None begins a
-    new branch at the root. A `worker` owns the generation from its birth when the conversation is
-    idle, which saves it a claim before the first token."""
+    """A question: its text, and its `parts` where there are images in it; or `tool_results`, which
+    answer all the calls of the message that they are put behind. `parent_id` None begins a branch
+    at the root. In an idle conversation a `worker` owns the generation without having to claim."""
 
     conversation_id: ConversationId
     content: str
@@ -70,6 +71,7 @@ class TurnDraft:
     worker: WorkerId | None = None
     parts: Sequence[Part] = ()
     tool_results: Sequence[ToolResult] = ()
+    reservation: Reservation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class ReplyDraft:
     on_busy: OnBusy = OnBusy.REJECT
     idempotency: IdempotencyKey | None = None
     worker: WorkerId | None = None
+    reservation: Reservation | None = None
 
 
 class ConversationStore(Protocol):
@@ -146,16 +149,15 @@ class ConversationStore(Protocol):
 
     async def branch(self, leaf: MessageId) -> Sequence[Message]:
         """From the root to `leaf`, for a prompt: the caller has checked the owner."""
-        ...
 
     async def add_turn(self, owner: OwnerId, draft: TurnDraft) -> Turn:
         """Store question, empty reply and queued generation, all or nothing. Of results of tools
         each becomes a message, in their order, one behind the other.
 
-        Raises Busy when the conversation has a live generation and the draft says to reject,
-        Invalid when the idempotency key was used for something else, or when the results are not
-        those of the calls, each once. A key that was used for the
-        same gives the turn that it made, as it was then, marked `replayed`.
+        Raises Busy when a generation is live and the draft says to reject, RateLimited when too
+        little is left for its reservation, Invalid for a reused idempotency key, or results that
+        are not those of the calls, each once. A key that was used for the same gives the turn that
+        it made, as it was then, marked `replayed`.
         """
         ...
 
@@ -177,8 +179,8 @@ class Lease(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """How a generation ended, with all of its text and its whole calls, each with an id. `attempt`
-    is the one that the log ends with; `model` the one that answered, where it was another than was
-    asked for."""
+    is the one that the log ends with; `model` the one that answered, where that was another;
+    `entries` are what it used up."""
 
     status: Status
     content: str
@@ -190,6 +192,8 @@ class Settlement:
     tool_calls: Sequence[ToolCall] = ()
     attempt: int = 1
     model: str | None = None
+    entries: Sequence[Entry] = ()
+    timing: Timing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +258,7 @@ class GenerationStore(Protocol):
         does not own a generation that is streaming. A queued one may be settled by anybody,
         who then owns it: when its log gets no end, the sweep sees that. The generation's attempt
         becomes the settlement's, unless more were counted: one that goes on leaves no trace in the
-        log."""
+        log. Of one that was deleted meanwhile, the entries are kept all the same."""
         ...
 
     async def close(self, id: GenerationId, last_event_id: int) -> None:
@@ -268,8 +272,8 @@ class GenerationStore(Protocol):
     async def next_attempt(
         self, id: GenerationId, worker: WorkerId, *, attempt: int, began_at: int
     ) -> Generation | None:
-        """Note that this attempt begins, at this offset, and has shown no token yet. None
-        unless `worker` owns the generation and it is streaming."""
+        """This attempt begins, at this offset, and has shown nothing. None unless `worker` owns the
+        generation and it is streaming."""
         ...
 
     async def checkpoint(self, worker: WorkerId, checkpoints: Sequence[Checkpoint]) -> None:

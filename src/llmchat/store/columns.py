@@ -47,6 +47,12 @@ def offset_column(*, nullable: bool = False) -> Any:
     return Field(default=1, sa_column=Column(BIG, nullable=False, server_default=text("1")))
 
 
+def amount_column(*, nullable: bool = False) -> Any:
+    if nullable:
+        return Field(default=None, sa_column=Column(BIG, nullable=True))
+    return Field(default=0, sa_column=Column(BIG, nullable=False, server_default=text("0")))
+
+
 def child_of(table: str, *, primary_key: bool = False) -> Any:
     key = ForeignKey(f"{table}.id", ondelete="CASCADE")
     return Field(sa_column=Column(String, key, nullable=False, primary_key=primary_key))

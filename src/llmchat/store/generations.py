@@ -14,6 +14,7 @@ from llmchat.domain import Generation, Status
 from llmchat.errors import NotFound
 from llmchat.ids import ConversationId, GenerationId, OwnerId, WorkerId
 from llmchat.store.base import RELEASED, Checkpoint, Lease, Settlement, Unfinished
+from llmchat.store.checkpoints import keep
 from llmchat.store.database import Database
 from llmchat.store.members import role_in
 from llmchat.store.owners import Owners
@@ -23,10 +24,11 @@ from llmchat.store.rows import (
     GenerationRow,
     MessageRow,
     problem_json,
+    timing_json,
     tool_calls_json,
     usage_json,
 )
-from llmchat.store.upsert import inserting
+from llmchat.store.usage_rows import add_usage
 
 _LIVE = (Status.QUEUED, Status.STREAMING)
 
@@ -113,8 +115,12 @@ class SqlGenerationStore:
     async def settle(self, id: GenerationId, worker: WorkerId, end: Settlement) -> bool:
         async with self._database.write() as session:
             row = await _locked_in_line(session, id)
-            if row is None or row.status not in _LIVE or row.worker not in (None, worker):
+            if row is None:
+                await add_usage(session, end.entries)
                 return False
+            if row.status not in _LIVE or row.worker not in (None, worker):
+                return False
+            await add_usage(session, end.entries)
             row.status = end.status
             row.worker = worker
             row.finish_reason = end.finish_reason
@@ -123,6 +129,7 @@ class SqlGenerationStore:
             row.first_token_at = end.first_token_at
             row.attempt = max(row.attempt, end.attempt)
             row.ended_at = self._now()
+            row.timing = timing_json(end.timing)
             await session.execute(_final_message(row, end))
             gone = col(CheckpointRow.generation_id) == id
             await session.execute(delete(CheckpointRow).where(gone))
@@ -159,7 +166,7 @@ class SqlGenerationStore:
         async with self._database.write() as session:
             mine = await _locked_of(session, worker, list(newest), only_live=True)
             if mine:
-                await _keep(session, [newest[id_] for id_ in mine])
+                await keep(session, [newest[id_] for id_ in mine])
 
     async def last_checkpoint(self, id: GenerationId) -> Checkpoint | None:
         async with self._database.read() as session:
@@ -232,26 +239,6 @@ async def _locked_of(
     return (await session.scalars(mine)).all()
 
 
-async def _keep(session: AsyncSession, checkpoints: Sequence[Checkpoint]) -> None:
-    new = inserting(session, CheckpointRow).values(
-        [
-            {
-                "generation_id": each.id,
-                "last": each.last,
-                "answer": each.answer,
-                "reasoning": each.reasoning,
-            }
-            for each in checkpoints
-        ]
-    )
-    given = new.excluded
-    values = {"last": given.last, "answer": given.answer, "reasoning": given.reasoning}
-    newer = given.last >= col(CheckpointRow.last)
-    await session.execute(
-        new.on_conflict_do_update(index_elements=["generation_id"], set_=values, where=newer)
-    )
-
-
 async def _oldest_live(session: AsyncSession, conversation: str) -> str | None:
     oldest: str | None = await session.scalar(
         select(col(GenerationRow.id))
@@ -275,6 +262,7 @@ def _final_message(row: GenerationRow, end: Settlement) -> Update:
             tool_calls=tool_calls_json(end.tool_calls),
             usage=usage_json(end.usage),
             error=problem_json(end.error),
+            timing=timing_json(end.timing),
             **answered_by,
         )
     )

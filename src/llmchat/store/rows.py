@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
-    JSON,
     Column,
     ForeignKey,
     Index,
@@ -16,9 +15,8 @@ from sqlalchemy import (
 from sqlmodel import Field, SQLModel
 
 from llmchat import domain
-from llmchat.access.base import ApiKey, Scope
 from llmchat.access.members import Member, MemberRole
-from llmchat.domain import Image, Params, Part, Role, Status
+from llmchat.domain import Image, Params, Part, Role, Status, Timing
 from llmchat.errors import Problem
 from llmchat.events import ToolCall, Usage
 from llmchat.ids import ConversationId, GenerationId, KeyId, MessageId, OwnerId
@@ -26,6 +24,7 @@ from llmchat.store.base import Checkpoint
 from llmchat.store.columns import (
     BIG,
     ORDERED,
+    amount_column,
     child_of,
     json_column,
     offset_column,
@@ -97,6 +96,7 @@ class MessageRow(SQLModel, table=True):
     generation_id: str | None = None
     usage: dict[str, Any] | None = json_column()
     error: dict[str, Any] | None = json_column()
+    timing: dict[str, Any] | None = json_column()
     created_at: datetime = time_column()
 
     def to_domain(self, siblings: Sequence[str]) -> domain.Message:
@@ -117,6 +117,7 @@ class MessageRow(SQLModel, table=True):
             parts=_parts_of(self.parts or ()),
             tool_calls=_tool_calls_of(self.tool_calls or ()),
             tool_call_id=self.tool_call_id,
+            timing=_timing_of(self.timing),
         )
 
 
@@ -156,6 +157,12 @@ class GenerationRow(SQLModel, table=True):
     first_token_at: datetime | None = time_column(nullable=True)
     ended_at: datetime | None = time_column(nullable=True)
     attempt_began_at: int = offset_column()
+    asked_by: str | None = None
+    key_id: str | None = None
+    # What its answer may take, for as long as it is live; the money as in the table of usage.
+    reserved_tokens: int = amount_column()
+    reserved_cost: int = amount_column()
+    timing: dict[str, Any] | None = json_column()
 
     def to_domain(self) -> domain.Generation:
         return domain.Generation(
@@ -176,6 +183,9 @@ class GenerationRow(SQLModel, table=True):
             ended_at=self.ended_at,
             attempt_began_at=self.attempt_began_at,
             stop_requested=self.stop_requested,
+            asked_by=OwnerId(self.asked_by or self.owner),
+            key_id=None if self.key_id is None else KeyId(self.key_id),
+            timing=_timing_of(self.timing),
         )
 
 
@@ -193,38 +203,6 @@ class CheckpointRow(SQLModel, table=True):
 
     def to_domain(self) -> Checkpoint:
         return Checkpoint(GenerationId(self.generation_id), self.last, self.answer, self.reasoning)
-
-
-class ApiKeyRow(SQLModel, table=True):
-    """`first` is true for one row at most: of all who make a first key, one succeeds."""
-
-    __tablename__: ClassVar[Any] = "api_key"
-    __table_args__: ClassVar[Any] = (ORDERED,)
-
-    seq: int | None = seq_column()
-    id: str = Field(unique=True)
-    owner: str
-    name: str
-    scopes: list[str] = Field(sa_column=Column(JSON, nullable=False))
-    digest: str
-    first: bool | None = Field(default=None, unique=True)
-    created_at: datetime = time_column()
-    expires_at: datetime | None = time_column(nullable=True)
-    last_used_at: datetime | None = time_column(nullable=True)
-    revoked_at: datetime | None = time_column(nullable=True)
-
-    def to_key(self) -> ApiKey:
-        return ApiKey(
-            id=KeyId(self.id),
-            user=OwnerId(self.owner),
-            name=self.name,
-            scopes=frozenset(Scope(scope) for scope in self.scopes),
-            digest=self.digest,
-            created_at=self.created_at,
-            expires_at=self.expires_at,
-            last_used_at=self.last_used_at,
-            revoked_at=self.revoked_at,
-        )
 
 
 class MemberRow(SQLModel, table=True):
@@ -281,6 +259,14 @@ def problem_json(problem: Problem | None) -> dict[str, Any] | None:
 def parts_json(parts: Sequence[Part]) -> list[Any] | None:
     """Texts as they are, images as objects; None when there are none."""
     return [part if isinstance(part, str) else asdict(part) for part in parts] or None
+
+
+def timing_json(timing: Timing | None) -> dict[str, Any] | None:
+    return None if timing is None else asdict(timing)
+
+
+def _timing_of(members: dict[str, Any] | None) -> Timing | None:
+    return None if members is None else Timing(**members)
 
 
 def _parts_of(parts: Sequence[Any]) -> Sequence[Part]:

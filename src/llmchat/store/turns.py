@@ -11,6 +11,7 @@ from sqlmodel import col
 from llmchat.domain import Generation, OnBusy, Role, Status, Turn
 from llmchat.errors import Busy, Invalid, NotFound
 from llmchat.ids import GenerationId, MessageId, OwnerId, new_id
+from llmchat.store.allowances import reserve
 from llmchat.store.base import ActiveLeaf, IdempotencyKey, ReplyDraft, TurnDraft
 from llmchat.store.branches import with_siblings
 from llmchat.store.members import is_open_to
@@ -36,7 +37,7 @@ async def add_turn(
     parent = await _parent(session, conversation, draft.parent_id)
     asked = questions(conversation, parent, draft, now)
     session.add_all(asked)
-    return await _add_work(session, conversation, asked, draft, id, now, earlier)
+    return await _add_work(session, conversation, caller, asked, draft, id, now, earlier)
 
 
 async def add_reply(
@@ -54,7 +55,7 @@ async def add_reply(
         raise Invalid(f"{sibling.id} is no answer: only an assistant's message is made anew.")
     earlier = await _earlier(session, conversation, draft.on_busy)
     question = await message_in(session, conversation.id, sibling.parent_id)
-    return await _add_work(session, conversation, [question], draft, id, now, earlier)
+    return await _add_work(session, conversation, caller, [question], draft, id, now, earlier)
 
 
 async def message_in(session: AsyncSession, conversation_id: str, id: str) -> MessageRow:
@@ -96,12 +97,14 @@ async def forget_keys(session: AsyncSession, conversation_id: str) -> None:
 async def _add_work(
     session: AsyncSession,
     conversation: ConversationRow,
+    caller: OwnerId,
     asked: Sequence[MessageRow],
     draft: TurnDraft | ReplyDraft,
     id: GenerationId,
     now: datetime,
     earlier: Sequence[GenerationRow],
 ) -> Turn:
+    reserved = await reserve(session, draft.reservation, now)
     reply = new_message(conversation, asked[-1], Role.ASSISTANT, "", Status.STREAMING, now)
     claimed = draft.worker is not None and not earlier
     generation = GenerationRow(
@@ -115,6 +118,10 @@ async def _add_work(
         worker=draft.worker if claimed else None,
         created_at=now,
         started_at=now if claimed else None,
+        asked_by=caller,
+        key_id=draft.reservation.spender.key_id if draft.reservation else None,
+        reserved_tokens=reserved.tokens,
+        reserved_cost=reserved.cost,
     )
     reply.model = draft.model
     reply.generation_id = generation.id

@@ -20,6 +20,7 @@ from llmchat.web import (
     session,
     sessions,
     sharing,
+    usage,
 )
 from llmchat.web.bodylimit import BodyLimit
 from llmchat.web.hosts import AllowedHosts
@@ -31,7 +32,7 @@ _SHOWN = [
     *("Location", "Retry-After", "X-Request-ID"),
     *("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
 ]
-_DOORS = (history, chat, sharing, sessions, llm, keys, session, health, docs)
+_DOORS = (history, chat, sharing, sessions, llm, keys, usage, session, health, docs)
 
 
 class Lifespan(Protocol):

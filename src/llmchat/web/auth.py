@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
-from llmchat.access.base import Principal, Scope
+from llmchat.access.base import ACTING, Principal, Scope
 from llmchat.access.keys import Keys
 from llmchat.access.signing import Signer
 from llmchat.access.tokens import IssuerTokens
@@ -60,6 +60,7 @@ class Door:
         if self._keys is not None:
             principal = await self._principal(self._keys, request)
             principal.require(Scope.READ if request.method in _READING else Scope.CHAT)
+        ACTING.set(principal)
         if request.method not in _READING:
             await self._limits.count_request(request, self.counted_as(request, principal))
         return principal

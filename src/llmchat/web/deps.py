@@ -9,6 +9,7 @@ from fastapi import Depends, Header, Request
 
 from llmchat.access.audit import Audit
 from llmchat.access.keys import Keys
+from llmchat.access.usage import UsageStore
 from llmchat.chat.history import HistoryService
 from llmchat.chat.service import ChatService
 from llmchat.chat.sharing import SharingService
@@ -34,6 +35,7 @@ class Services:
     sharing: SharingService
     watch: ConversationWatch
     models: Models
+    usage: UsageStore
     not_ready: Callable[[], Awaitable[Sequence[str]]]
     warnings: Callable[[], Awaitable[Sequence[str]]]
     heartbeat_seconds: float

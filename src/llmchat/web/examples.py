@@ -59,6 +59,7 @@ QUESTION: Example = {
     "usage": None,
     "error": None,
     "siblings": [_QUESTION_ID],
+    "timing": None,
     "created_at": "2026-11-21T08:43:35.177575Z",
 }
 REPLY: Example = {
@@ -72,7 +73,14 @@ REPLY: Example = {
     "generation_id": _GENERATION_ID,
     "siblings": [_ANSWER_ID],
 }
-ANSWER: Example = {**REPLY, "content": _ANSWER, "status": "complete", "usage": USAGE}
+TIMING: Example = {"first_token_seconds": 0.4, "reasoning_seconds": None, "total_seconds": 1.2}
+ANSWER: Example = {
+    **REPLY,
+    "content": _ANSWER,
+    "status": "complete",
+    "usage": USAGE,
+    "timing": TIMING,
+}
 
 GENERATION: Example = {
     "id": _GENERATION_ID,
@@ -88,9 +96,11 @@ GENERATION: Example = {
     "started_at": None,
     "first_token_at": None,
     "ended_at": None,
+    "timing": None,
 }
 GENERATION_DETAIL: Example = {
     **GENERATION,
+    "timing": TIMING,
     "status": "complete",
     "finish_reason": "stop",
     "usage": USAGE,
@@ -204,6 +214,10 @@ KEY: Example = {
     "expires_at": None,
     "last_used_at": "2026-11-21T08:43:02.530211Z",
     "revoked_at": None,
+    "tokens_per_day": 100000,
+    "tokens_per_month": None,
+    "usd_per_day": None,
+    "usd_per_month": 20.0,
 }
 # Not of the form of a secret: nothing that looks for leaked ones should find this.
 CREATED_KEY: Example = {**KEY, "last_used_at": None, "secret": "sk-llmchat-…"}
@@ -226,6 +240,17 @@ LINK: Example = {
     "secret": "Zm94LWxpbms",
 }
 SHARED: Example = {"title": "Foxes", "messages": [QUESTION, ANSWER], "next_cursor": None}
+
+_SPENT: Example = {
+    "input_tokens": 4,
+    "cached_tokens": 0,
+    "output_tokens": 6,
+    "reasoning_tokens": 0,
+    "cost_usd": None,
+    "generations": 1,
+    "estimated": False,
+}
+USAGE_REPORT: Example = {"items": [{**_SPENT, "model": _MODEL}], "total": _SPENT}
 
 BY_SCHEMA: Mapping[str, Example] = {
     "Accepted": ACCEPTED,
@@ -255,4 +280,5 @@ BY_SCHEMA: Mapping[str, Example] = {
     "SessionHistory": SESSION_HISTORY,
     "Stopped": STOPPED,
     "Usage": USAGE,
+    "UsageReport": USAGE_REPORT,
 }

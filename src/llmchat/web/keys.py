@@ -1,12 +1,14 @@
 """API keys, and who the caller is."""
 
+from dataclasses import fields
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Annotated
 
 from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 
-from llmchat.access.base import Action, ApiKey, Scope
+from llmchat.access.base import Action, Allowance, ApiKey, Scope
 from llmchat.ids import KeyId, OwnerId
 from llmchat.web.audit import note, noting
 from llmchat.web.auth import Admin, Guarded, Me
@@ -19,6 +21,10 @@ from llmchat.web.schemas import Shape
 router = APIRouter(prefix="/api", tags=["keys"], route_class=Guarded)
 
 _MOST_DAYS = 3650
+_EXACT = Decimal("0.000001")
+_NAMES = [field.name for field in fields(Allowance)]
+Tokens = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
+Usd = Annotated[float, Field(ge=0.000001, le=1_000_000, allow_inf_nan=False)]
 
 
 class NewKey(Body):
@@ -32,6 +38,12 @@ class NewKey(Body):
     """Whose conversations it opens; when left out, those of whoever makes it."""
     expires_in_days: Annotated[int, Field(ge=1, le=_MOST_DAYS)] | None = None
     """When left out, it is good until it is revoked."""
+    tokens_per_day: Tokens | None = None
+    """The most tokens, of prompts and answers, that it uses up in a day (UTC)."""
+    tokens_per_month: Tokens | None = None
+    usd_per_day: Usd | None = None
+    """The most US dollars that it spends, on models whose prices are known."""
+    usd_per_month: Usd | None = None
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [{"name": "Ann's laptop", "user": "ann", "scopes": ["chat"]}]
@@ -49,6 +61,10 @@ class Key(Shape):
     last_used_at: datetime | None
     """To the minute."""
     revoked_at: datetime | None
+    tokens_per_day: int | None
+    tokens_per_month: int | None
+    usd_per_day: float | None
+    usd_per_month: float | None
 
 
 class CreatedKey(Key):
@@ -76,6 +92,7 @@ async def create(request: Request, body: NewKey, use: Use, me: Admin) -> Created
         body.name,
         body.scopes,
         expires_in=None if days is None else timedelta(days=days),
+        allowance=_allowance(body),
     )
     await note(request, Action.KEY_CREATE, key.id)
     return CreatedKey(**_members(key), secret=secret)
@@ -100,6 +117,15 @@ async def me(me: Me) -> Caller:
     return Caller(user=me.user, scopes=sorted(me.scopes), key_id=me.key_id)
 
 
+def _allowance(body: NewKey) -> Allowance:
+    dollars = {
+        name: None if (usd := getattr(body, name)) is None else Decimal(str(usd)).quantize(_EXACT)
+        for name in ("usd_per_day", "usd_per_month")
+    }
+    return Allowance(body.tokens_per_day, body.tokens_per_month, **dollars)
+
+
 def _members(key: ApiKey) -> dict[str, object]:
-    names = Key.model_fields.keys() - {"scopes"}
-    return {name: getattr(key, name) for name in names} | {"scopes": sorted(key.scopes)}
+    names = Key.model_fields.keys() - {"scopes", *_NAMES}
+    members = {name: getattr(key, name) for name in names} | {"scopes": sorted(key.scopes)}
+    return members | {name: getattr(key.allowance, name) for name in _NAMES}

@@ -50,6 +50,7 @@ TAGS = [
     {"name": "sharing", "description": "Who else reads or writes in a conversation."},
     {"name": "models", "description": "What can answer, and whether it does."},
     {"name": "keys", "description": "Who may call, and who calls."},
+    {"name": "usage", "description": "What was used up, and what it cost."},
     {"name": "health", "description": "For those who operate the server."},
 ]
 

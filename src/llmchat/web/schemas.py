@@ -59,6 +59,15 @@ class Usage(Shape):
     """True when the model's server did not say and we counted."""
 
 
+class Timing(Shape):
+    """From when its turn came."""
+
+    first_token_seconds: float | None
+    reasoning_seconds: float | None
+    """How long it thought; null when it did not."""
+    total_seconds: float | None
+
+
 class Conversation(Shape):
     id: str
     title: str | None
@@ -104,6 +113,8 @@ class Message(Shape):
     error: Problem | None
     siblings: list[str]
     """All messages with this parent, itself included, oldest first: its other versions."""
+    timing: Timing | None
+    """Of an answer that has ended."""
     created_at: datetime
 
 
@@ -124,6 +135,7 @@ class Generation(Shape):
     started_at: datetime | None
     first_token_at: datetime | None
     ended_at: datetime | None
+    timing: Timing | None
 
 
 class GenerationDetail(Generation):
@@ -192,6 +204,7 @@ def message_of(found: domain.Message) -> Message:
         usage=usage_of(found.usage),
         error=problem_of(found.error),
         siblings=list(found.siblings),
+        timing=timing_of(found.timing),
         created_at=found.created_at,
     )
 
@@ -218,6 +231,10 @@ def generation_detail(
 
 def usage_of(usage: events.Usage | None) -> Usage | None:
     return None if usage is None else Usage.model_validate(usage)
+
+
+def timing_of(timing: domain.Timing | None) -> Timing | None:
+    return None if timing is None else Timing.model_validate(timing)
 
 
 def problem_of(problem: errors.Problem | None) -> Problem | None:
@@ -253,4 +270,5 @@ def _generation(found: domain.Generation) -> dict[str, Any]:
         "started_at": found.started_at,
         "first_token_at": found.first_token_at,
         "ended_at": found.ended_at,
+        "timing": timing_of(found.timing),
     }
