@@ -1,4 +1,4 @@
-"""What OpenAI's clients read beside the body: how long it took, and how often they may come back."""
+"""What OpenAI's clients read beside the body: how long it took, how often they may come back."""
 
 import time
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Request bodies of another's dialect: what is not known here is the upstream's business."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
