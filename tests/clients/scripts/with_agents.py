@@ -25,8 +25,7 @@ async def main():
     pieces = [
         event.data.delta
         async for event in streamed.stream_events()
-        if event.type == "raw_response_event"
-        and event.data.type == "response.output_text.delta"
+        if event.type == "raw_response_event" and event.data.type == "response.output_text.delta"
     ]
     print(json.dumps({"answer": answer.final_output, "stream": "".join(pieces)}))
 

@@ -136,6 +136,7 @@ def rate_limit():
             locked.chat.completions.create(model="demo/echo", messages=HELLO)
         except openai.RateLimitError as error:
             return [error.code, int(error.response.headers["retry-after-ms"]) > 0]
+    return None
 
 
 def cancel():
@@ -144,6 +145,7 @@ def cancel():
         if number == 3:
             stream.close()
             return "closed"
+    return None
 
 
 TOLD = [chat, stream, tools, streamed_tools, image, models, headers, unknown_model, two_answers]
