@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -198,25 +199,26 @@ async def test_silence_is_a_comment(world: World) -> None:
 
 
 async def test_those_that_leave_at_any_moment_leave_nothing_behind(world: World) -> None:
-    model = "openai/" + mock_model(tokens=1_000_000, rate=100)
-    body = {"model": model, "messages": HELLO, "stream": True}
     for tokens in range(6):
-        # The first leaves at once, and may never have reached the model's server.
-        for leaves_at_once in (True, False):
-            async with await RawClient.connect(world.base_url) as raw:
-                post(raw, PATH, body)
-                if not leaves_at_once:
-                    await world.upstream.until(
-                        lambda least=tokens: any(  # type: ignore[misc]
-                            not record.client_gone and record.tokens_sent >= least
-                            for record in world.upstream.completions
-                        )
-                    )
+        model = mock_model(tokens=1_000_000, rate=100, key=str(tokens))
+        body = {"model": f"openai/{model}", "messages": HELLO, "stream": True}
+        async with await RawClient.connect(world.base_url) as at_once:
+            post(at_once, PATH, body)
+        async with await RawClient.connect(world.base_url) as raw:
+            post(raw, PATH, body)
+            await world.upstream.until(partial(_has_sent, world, model, tokens))
 
     await world.upstream.until(
         lambda: all(record.client_gone for record in world.upstream.completions)
     )
     assert len(world.upstream.completions) >= 6
+
+
+def _has_sent(world: World, model: str, tokens: int) -> bool:
+    return any(
+        not record.client_gone and record.body["model"] == model and record.tokens_sent >= tokens
+        for record in world.upstream.completions
+    )
 
 
 async def test_a_conversation_keeps_what_is_said_in_it(client: Client) -> None:
