@@ -45,6 +45,7 @@ from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.generations import SqlGenerationStore
 from llmchat.store.keys import SqlKeyStore
 from llmchat.store.members import SqlMemberStore
+from llmchat.tokenlog.crowded import CrowdedTokenLog
 from llmchat.tokenlog.memory import MemoryTokenLog
 from llmchat.web import api
 from llmchat.web.deps import Services
@@ -188,7 +189,7 @@ def _runner(
     return Runner(
         worker=WorkerId(new_id("worker")),
         log=engines.log,
-        scratch=MemoryTokenLog(clock.seconds),
+        scratch=CrowdedTokenLog(MemoryTokenLog(clock.seconds)),
         generations=generations,
         prepare=prompts.prepare,
         tokens=tokens,
