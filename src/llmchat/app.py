@@ -1,11 +1,8 @@
-"""The composition root: the only module that names implementations."""
+"""The composition root: what is opened, in which order, and how it is wired together."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
-from importlib.metadata import version
 
 import structlog
 from fastapi import FastAPI
@@ -13,29 +10,22 @@ from fastapi import FastAPI
 from llmchat import answering, entrance
 from llmchat.access.audit import Audit
 from llmchat.access.keys import Keys
-from llmchat.access.rates import Rates
-from llmchat.access.tokens import IssuerTokens
 from llmchat.catalogue import providers_of, token_counter
 from llmchat.chat.budget import Budget
 from llmchat.chat.context import Prompts
 from llmchat.chat.feed import Feed
-from llmchat.chat.history import HistoryService
 from llmchat.chat.leftovers import Leftovers
 from llmchat.chat.news import News
-from llmchat.chat.quota import Quota
 from llmchat.chat.recovery import Recovery
 from llmchat.chat.runner import Runner
-from llmchat.chat.service import ChatService
-from llmchat.chat.sharing import SharingService
 from llmchat.chat.spending import Spending
-from llmchat.chat.stopping import Stopping
 from llmchat.chat.sweep import Sweep
 from llmchat.chat.titles import Titles
-from llmchat.chat.watching import ConversationWatch
 from llmchat.clock import Clock
+from llmchat.doors import services_of
 from llmchat.engines import Engines, open_engines
-from llmchat.errors import StorageUnavailable
 from llmchat.ids import WorkerId, new_id
+from llmchat.parts import VERSION, Parts
 from llmchat.providers.base import Tokens
 from llmchat.providers.factory import ProviderFactory
 from llmchat.settings import Settings
@@ -44,70 +34,11 @@ from llmchat.store.audit import SqlAuditStore
 from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.generations import SqlGenerationStore
 from llmchat.store.keys import SqlKeyStore
-from llmchat.store.members import SqlMemberStore
-from llmchat.store.usage import SqlUsageStore
+from llmchat.tokenlog.crowded import CrowdedTokenLog
 from llmchat.tokenlog.memory import MemoryTokenLog
 from llmchat.web import api
-from llmchat.web.deps import Services
-from llmchat.web.places import Places
 
 _log = structlog.get_logger(__name__)
-
-VERSION = version("llmchat")
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the service is made of, in the order in which it depends on each other."""
-
-    settings: Settings
-    engines: Engines
-    models: ProviderFactory
-    conversations: SqlConversationStore
-    generations: SqlGenerationStore
-    budget: Budget
-    spending: Spending
-    feed: Feed
-    news: News
-    runner: Runner
-    recovery: Recovery
-    sweep: Sweep
-    keys: Keys
-    issuer_tokens: IssuerTokens | None
-    audit: Audit
-    rates: Rates
-    now: Callable[[], datetime]
-    first_key: str | None
-    """The secret that this start made, to be shown once."""
-
-    async def drain(self) -> None:
-        """Before the server stops to listen: take nothing new, send the readers away, see what
-        runs to its end."""
-        self.runner.draining = True
-        self.engines.log.release_readers()
-        self.feed.release()
-        await self.runner.drain(grace_seconds=self.settings.shutdown_grace_seconds)
-        if not self.runner.hands_over and not self.engines.shared:
-            await self.sweep.recover_all()
-
-    async def not_ready(self) -> Sequence[str]:
-        reasons = ["The server is shutting down."] if self.runner.draining else []
-        for ask in (self.engines.database.ping, self.engines.warnings):
-            try:
-                await ask()
-            except StorageUnavailable as error:
-                reasons.append(error.detail)
-        return reasons
-
-    async def warnings(self) -> Sequence[str]:
-        try:
-            return await self.engines.warnings()
-        except StorageUnavailable:
-            return ()
-
-    async def warn(self) -> None:
-        for warning in await self.warnings():
-            _log.warning("A promise does not hold", why=warning)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -118,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
         async with AsyncExitStack() as stack:
             app.state.parts = await _open(settings, stack)
-            app.state.services = _services(app.state.parts)
+            app.state.services = services_of(app.state.parts)
             yield
 
     return api.build(
@@ -195,7 +126,7 @@ def _runner(
     return Runner(
         worker=WorkerId(new_id("worker")),
         log=engines.log,
-        scratch=MemoryTokenLog(clock.seconds),
+        scratch=CrowdedTokenLog(MemoryTokenLog(clock.seconds)),
         generations=generations,
         prepare=prompts.prepare,
         tokens=tokens,
@@ -250,47 +181,3 @@ def _heard(runner: Runner, sweep: Sweep, news: News, signal: Signal) -> None:
             sweep.wake()
         case Happened():
             news.hear(signal)
-
-
-def _services(parts: Parts) -> Services:
-    settings, log = parts.settings, parts.engines.log
-    stopping = Stopping(parts.runner, parts.recovery, parts.generations)
-    return Services(
-        door=entrance.door(settings, parts.keys, parts.issuer_tokens, parts.rates),
-        keys=parts.keys,
-        audit=parts.audit,
-        places=Places(per_caller=settings.max_streams_per_caller, in_all=settings.max_streams),
-        chat=ChatService(
-            conversations=parts.conversations,
-            generations=parts.generations,
-            log=log,
-            models=parts.models,
-            runner=parts.runner,
-            stopping=stopping,
-            news=parts.news,
-            quota=Quota(parts.generations, settings.max_live_generations),
-            budget=parts.budget,
-            spending=parts.spending,
-            defaults=answering.defaults(settings),
-        ),
-        history=HistoryService(
-            conversations=parts.conversations,
-            log=log,
-            stopping=stopping,
-            news=parts.news,
-        ),
-        sharing=SharingService(
-            members=SqlMemberStore(parts.engines.database, parts.now),
-            conversations=parts.conversations,
-            now=parts.now,
-        ),
-        watch=ConversationWatch(parts.conversations, log, parts.feed),
-        models=parts.models,
-        usage=SqlUsageStore(parts.engines.database, parts.now),
-        not_ready=parts.not_ready,
-        warnings=parts.warnings,
-        heartbeat_seconds=settings.heartbeat_seconds,
-        # The settings are about the embedded store; Redis writes its file, and syncs it later.
-        durability="process" if parts.engines.shared else settings.durability,
-        version=VERSION,
-    )

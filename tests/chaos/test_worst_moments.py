@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from llmchat.app import Parts, create_app
+from llmchat.parts import Parts, create_app
 from llmchat.chat.feed import ConversationChanged
 from llmchat.chat.service import Ask, Progress
 from llmchat.chat.watching import GenerationEvents, Snapshot

@@ -15,7 +15,7 @@ def place(tmp_path: Path) -> Workplace:
     return Workplace(tmp_path)
 
 
-ALLOWANCES = {
+ALLOWANCES: dict[str, None] = {
     "tokens_per_day": None,
     "tokens_per_month": None,
     "usd_per_day": None,

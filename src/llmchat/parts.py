@@ -1,0 +1,84 @@
+"""The parts of an opened service, which its doors and its server are given."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+
+import structlog
+
+from llmchat.access.audit import Audit
+from llmchat.access.keys import Keys
+from llmchat.access.rates import Rates
+from llmchat.access.tokens import IssuerTokens
+from llmchat.chat.budget import Budget
+from llmchat.chat.feed import Feed
+from llmchat.chat.news import News
+from llmchat.chat.recovery import Recovery
+from llmchat.chat.runner import Runner
+from llmchat.chat.spending import Spending
+from llmchat.chat.sweep import Sweep
+from llmchat.engines import Engines
+from llmchat.errors import StorageUnavailable
+from llmchat.providers.factory import ProviderFactory
+from llmchat.settings import Settings
+from llmchat.store.conversations import SqlConversationStore
+from llmchat.store.generations import SqlGenerationStore
+
+_log = structlog.get_logger(__name__)
+
+VERSION = version("llmchat")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the service is made of, in the order in which it depends on each other."""
+
+    settings: Settings
+    engines: Engines
+    models: ProviderFactory
+    conversations: SqlConversationStore
+    generations: SqlGenerationStore
+    budget: Budget
+    spending: Spending
+    feed: Feed
+    news: News
+    runner: Runner
+    recovery: Recovery
+    sweep: Sweep
+    keys: Keys
+    issuer_tokens: IssuerTokens | None
+    audit: Audit
+    rates: Rates
+    now: Callable[[], datetime]
+    first_key: str | None
+    """The secret that this start made, to be shown once."""
+
+    async def drain(self) -> None:
+        """Before the server stops to listen: take nothing new, send the readers away, see what
+        runs to its end."""
+        self.runner.draining = True
+        self.engines.log.release_readers()
+        self.feed.release()
+        await self.runner.drain(grace_seconds=self.settings.shutdown_grace_seconds)
+        if not self.runner.hands_over and not self.engines.shared:
+            await self.sweep.recover_all()
+
+    async def not_ready(self) -> Sequence[str]:
+        reasons = ["The server is shutting down."] if self.runner.draining else []
+        for ask in (self.engines.database.ping, self.engines.warnings):
+            try:
+                await ask()
+            except StorageUnavailable as error:
+                reasons.append(error.detail)
+        return reasons
+
+    async def warnings(self) -> Sequence[str]:
+        try:
+            return await self.engines.warnings()
+        except StorageUnavailable:
+            return ()
+
+    async def warn(self) -> None:
+        for warning in await self.warnings():
+            _log.warning("A promise does not hold", why=warning)
