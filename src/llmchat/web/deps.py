@@ -9,6 +9,7 @@ from fastapi import Depends, Header, Request
 
 from llmchat.access.audit import Audit
 from llmchat.access.keys import Keys
+from llmchat.chat.asking import AskingService
 from llmchat.chat.history import HistoryService
 from llmchat.chat.service import ChatService
 from llmchat.chat.sharing import SharingService
@@ -30,6 +31,7 @@ class Services:
     keys: Keys
     audit: Audit
     chat: ChatService
+    asking: AskingService
     history: HistoryService
     sharing: SharingService
     watch: ConversationWatch
