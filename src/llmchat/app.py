@@ -42,6 +42,7 @@ from llmchat.settings import Settings
 from llmchat.signals.base import Abandoned, Happened, Signal, StopWanted
 from llmchat.store.audit import SqlAuditStore
 from llmchat.store.conversations import SqlConversationStore
+from llmchat.store.feedback import SqlFeedbackStore
 from llmchat.store.generations import SqlGenerationStore
 from llmchat.store.keys import SqlKeyStore
 from llmchat.store.members import SqlMemberStore
@@ -272,6 +273,7 @@ def _services(parts: Parts) -> Services:
             stopping=stopping,
             news=parts.news,
         ),
+        feedback=SqlFeedbackStore(parts.engines.database, parts.now),
         sharing=SharingService(
             members=SqlMemberStore(parts.engines.database, parts.now),
             conversations=parts.conversations,

@@ -90,7 +90,7 @@ class Ending:
             with suppress(OffsetConflict):
                 begin = beginning(generation)
                 await self._log.append(generation.id, begin, at=1, writer=self._worker)
-            return begun(generation)
+            return opening(generation)
 
     def metered(
         self, terminal: Terminal, model: str, prompt: Prompt | None, transcript: Transcript
@@ -138,7 +138,7 @@ def beginning(generation: Generation) -> Sequence[Event]:
     return [started(generation), *(delta for delta in said if delta.text)]
 
 
-def begun(generation: Generation) -> Transcript:
+def opening(generation: Generation) -> Transcript:
     """The same, as what was said."""
     text = generation.begun
     return Transcript(len(beginning(generation)), text.answer, text.reasoning)

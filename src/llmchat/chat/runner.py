@@ -9,7 +9,7 @@ from datetime import datetime
 import structlog
 
 from llmchat.chat.checkpoints import Checkpoints
-from llmchat.chat.ending import Ending, beginning, begun, interrupted, stopped
+from llmchat.chat.ending import Ending, beginning, interrupted, opening, stopped
 from llmchat.chat.flow import Clocks, Flow
 from llmchat.chat.leases import Leases
 from llmchat.chat.patience import patiently
@@ -96,7 +96,7 @@ class Runner:
         """Begin the log, and the work when it is `claimed`. After this it can be followed. Raises
         StorageUnavailable; what is claimed begins all the same if the storage is soon back."""
         # Known before its log is: a stop in between would otherwise find nobody to tell.
-        running = self._enter(generation, begun(generation)) if claimed else None
+        running = self._enter(generation, opening(generation)) if claimed else None
         begun = False
         try:
             begun = await self._begin_log(generation)
@@ -146,7 +146,7 @@ class Runner:
         generation = await self._generations.claim(id, self.worker)
         if generation is not None:
             head = await self._log.fence(id, self.worker)
-            self._spawn(self._enter(generation, replace(begun(generation), last=head.last)))
+            self._spawn(self._enter(generation, replace(opening(generation), last=head.last)))
 
     def resume(self, generation: Generation, said: Transcript) -> None:
         """Go on with what this worker took over, behind what was `said`."""

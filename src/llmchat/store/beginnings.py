@@ -12,7 +12,8 @@ _CUT = "length"
 
 
 async def beginning(session: AsyncSession, answer: MessageRow) -> Begun:
-    """All that this answer says. Raises Invalid where there is nothing to go on with."""
+    """All that this answer says; nothing where it is only thoughts, which no model goes on with.
+    Raises Invalid for an answer that is not to be gone on with."""
     if Status(answer.status).live:
         raise Invalid(f"{answer.id} is still being written. Stop it first, or wait for its end.")
     if answer.tool_calls:
@@ -25,7 +26,7 @@ async def beginning(session: AsyncSession, answer: MessageRow) -> Begun:
             f"{answer.id} is complete. Only an answer that was stopped, interrupted or cut by its "
             "length is gone on with; regenerate makes another one."
         )
-    return Begun(answer.content, answer.reasoning)
+    return Begun(answer.content, answer.reasoning) if answer.content else Begun()
 
 
 async def _finish_reason(session: AsyncSession, answer: MessageRow) -> str | None:

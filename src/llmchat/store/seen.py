@@ -1,4 +1,4 @@
-"""Conversations as one caller sees them: with the caller's role, and whether one is being answered."""
+"""Conversations as one caller sees them: with their role, and whether an answer is under way."""
 
 from typing import Any
 
@@ -12,12 +12,9 @@ from llmchat.errors import NotFound
 from llmchat.ids import OwnerId
 from llmchat.store.rows import ConversationRow, GenerationRow, MemberRow
 
-Sight = tuple[ConversationRow, str | None, bool]
-"""The row, the role of a member, and whether a generation is live."""
 
-
-def sights(user: OwnerId) -> Select[Sight]:
-    """All conversations; the role is None where the user is no member."""
+def sights(user: OwnerId) -> Select[ConversationRow, str | None, bool]:
+    """All conversations, the role of the user where they are a member, whether any is live."""
     # The index holds those that are not closed: few, however many there were.
     live = select(col(GenerationRow.conversation_id)).where(
         col(GenerationRow.closed) == false(),
@@ -27,11 +24,11 @@ def sights(user: OwnerId) -> Select[Sight]:
         col(MemberRow.conversation_id) == col(ConversationRow.id), col(MemberRow.user) == user
     )
     found: Any = select(ConversationRow, col(MemberRow.role), col(ConversationRow.id).in_(live))
-    joined: Select[Sight] = found.outerjoin(MemberRow, here)
+    joined: Select[ConversationRow, str | None, bool] = found.outerjoin(MemberRow, here)
     return joined
 
 
-def to_domain(sight: Row[Sight]) -> Conversation:
+def to_domain(sight: Row[ConversationRow, str | None, bool]) -> Conversation:
     row, role, generating = sight
     return row.to_domain(role=MemberRole(role).value if role else "owner", generating=generating)
 

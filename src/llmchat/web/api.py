@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from llmchat.web import (
     chat,
     docs,
+    feedback,
     following,
     health,
     history,
@@ -34,7 +35,7 @@ _SHOWN = [
     *("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
     *openai_headers.SHOWN,
 ]
-_DOORS = (history, chat, sharing, sessions, llm, keys, session, health, docs)
+_DOORS = (history, chat, feedback, sharing, sessions, llm, keys, session, health, docs)
 
 
 class Lifespan(Protocol):

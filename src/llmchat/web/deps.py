@@ -15,6 +15,7 @@ from llmchat.chat.service import ChatService
 from llmchat.chat.sharing import SharingService
 from llmchat.chat.watching import ConversationWatch
 from llmchat.ids import OwnerId
+from llmchat.library.base import FeedbackStore
 from llmchat.providers.base import Models
 from llmchat.store.base import IdempotencyKey
 from llmchat.web.auth import Door, principal_of
@@ -33,6 +34,7 @@ class Services:
     chat: ChatService
     asking: AskingService
     history: HistoryService
+    feedback: FeedbackStore
     sharing: SharingService
     watch: ConversationWatch
     models: Models
