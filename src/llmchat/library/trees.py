@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from heapq import heappop, heappush
 
 from llmchat.domain import Message
 from llmchat.errors import Invalid
@@ -12,21 +13,24 @@ def from_the_root(messages: Sequence[Message]) -> list[tuple[Message, int]]:
     """Each message behind its parent, otherwise in their order, with its depth: 0 at a root.
     Raises Invalid for what is no tree."""
     _check_names(messages)
-    children: dict[MessageId | None, list[Message]] = {}
-    for message in messages:
-        children.setdefault(message.parent_id, []).append(message)
+    behind: dict[MessageId | None, list[int]] = {}
+    for place, message in enumerate(messages):
+        behind.setdefault(message.parent_id, []).append(place)
     depths: dict[MessageId, int] = {}
-    waiting = children.pop(None, [])[::-1]
-    while waiting:
-        message = waiting.pop()
-        depths[message.id] = 0 if message.parent_id is None else depths[message.parent_id] + 1
-        waiting += children.pop(message.id, [])[::-1]
-    if children:
-        around = next(m.id for m in messages if m.id not in depths)
-        raise Invalid(f"The parents of {around} go round in a circle: none of them is a beginning.")
-    # By depth a parent comes first, and else the file says which version is the older one.
-    placed = sorted(messages, key=lambda message: depths[message.id])
-    return [(message, depths[message.id]) for message in placed]
+    placed: list[tuple[Message, int]] = []
+    # The first in the file of those whose parent is placed: its order, wherever that is possible.
+    ready = behind.pop(None, [])
+    while ready:
+        message = messages[heappop(ready)]
+        depth = 0 if message.parent_id is None else depths[message.parent_id] + 1
+        depths[message.id] = depth
+        placed.append((message, depth))
+        for place in behind.pop(message.id, []):
+            heappush(ready, place)
+    if len(placed) < len(messages):
+        lost = next(message.id for message in messages if message.id not in depths)
+        raise Invalid(f"The parents of {lost} go round in a circle: none of them is a beginning.")
+    return placed
 
 
 def _check_names(messages: Sequence[Message]) -> None:
