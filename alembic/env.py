@@ -7,7 +7,7 @@ from alembic import context
 from sqlalchemy import Connection, create_engine, event, pool, text
 from sqlmodel import SQLModel
 
-from llmchat.store import audit, keys, postgres, rows, usage_rows
+from llmchat.store import audit, feedback, keys, postgres, rows, searchable, usage_rows
 
 CONNECT_SECONDS = 10
 # Any number that nobody else in this database takes for a lock of theirs.
@@ -15,8 +15,11 @@ UPGRADE_LOCK = 0x6C6C6D63686174
 
 url = str(context.config.get_main_option("sqlalchemy.url"))
 target = SQLModel.metadata
-assert rows.ConversationRow.metadata is audit.AuditRow.metadata is target
-assert keys.ApiKeyRow.metadata is usage_rows.UsageRow.metadata is target
+tables = (
+    *(rows.ConversationRow, audit.AuditRow, feedback.FeedbackRow, keys.ApiKeyRow),
+    *(searchable.SearchableRow, usage_rows.UsageRow),
+)
+assert all(table.metadata is target for table in tables)
 
 
 def leave_transactions_alone(connection: Any, _: Any) -> None:

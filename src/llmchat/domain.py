@@ -13,6 +13,12 @@ from llmchat.metering import Meter
 
 T = TypeVar("T")
 Json = Mapping[str, Any]
+CallerRole = Literal["owner", "editor", "viewer"]
+
+_GO_ON = (
+    "Your last message broke off. Go on exactly where it ends, in the middle of a word if need be: "
+    "repeat nothing of it, and say nothing about this."
+)
 
 LOCAL_OWNER = OwnerId("local")
 """The one caller of an open service on loopback."""
@@ -87,6 +93,36 @@ class Conversation:
     archived: bool
     created_at: datetime
     updated_at: datetime
+    pinned: bool = False
+    active_leaf: MessageId | None = None
+    """The end of the active branch, behind which a message goes that names no parent."""
+    role: CallerRole = "owner"
+    """Of whoever asked for it."""
+    generating: bool = False
+    match: "Match | None" = None
+    """The newest message in which a search found something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    text: str
+    hit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Where a search found something: the place in the message, in pieces."""
+
+    message_id: MessageId
+    snippet: Sequence[Piece]
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What one user thinks of an answer: `rating` is 1 or -1."""
+
+    rating: int
+    comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +176,22 @@ class Message:
     tool_calls: Sequence[ToolCall] = ()
     tool_call_id: str | None = None
     timing: Timing | None = None
+    feedback: Feedback | None = None
+    """The caller's own, in a page of messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What an answer begins with that goes on with an earlier one."""
+
+    answer: str = ""
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
     """The work that writes one assistant message. `attempt` counts from 1; the current one began at
-    the offset `attempt_began_at` of the log."""
+    the offset `attempt_began_at` of the log. `begun` is in the log before anything of its own."""
 
     id: GenerationId
     conversation_id: ConversationId
@@ -169,6 +215,7 @@ class Generation:
     """Who pays for it: whoever sent the question, with the key `key_id`."""
     key_id: KeyId | None = None
     timing: Timing | None = None
+    begun: Begun = Begun()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +242,18 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """Of a list of conversations: what `query` finds, and the marks that they have; None: all."""
+
+    query: str | None = None
+    archived: bool | None = None
+    pinned: bool | None = None
+
+
+EVERYTHING = Wanted()
+
+
+@dataclass(frozen=True, slots=True)
 class PromptMessage:
     """`content` is all of its text. `parts` is the same text in pieces with the images between
     them, where there are images. An assistant's message may call tools, with whole calls; what came
@@ -214,7 +273,8 @@ class Prompt:
     `owner` is who asks: an answer may be kept for them, and for nobody else. `key` stands for this
     one answer, however often it is attempted. `mark` is of a delta that an earlier attempt gave:
     a provider that `resumes` gives what follows it. `alone` is whoever is asked while nobody else
-    could answer. The `meter` takes every request that the answer takes.
+    could answer. The `meter` takes every request that the answer takes. `repeatable` is what the
+    answer may repeat at its beginning, and should not.
     """
 
     model: str
@@ -225,6 +285,7 @@ class Prompt:
     mark: str | None = None
     alone: bool = True
     meter: Meter | None = field(default=None, compare=False, repr=False)
+    repeatable: str = ""
 
     def prefilled(self, answer: str) -> "Prompt":
         """The same, with the beginning of its answer: the model is to go on with that."""
@@ -232,6 +293,14 @@ class Prompt:
             return self
         begun = PromptMessage(Role.ASSISTANT, answer)
         return replace(self, messages=[*self.messages, begun])
+
+    def asked_to_go_on(self, answer: str) -> "Prompt":
+        """The same for a model that answers a prefilled prompt anew: it is told in words."""
+        if not answer:
+            return self
+        wish = PromptMessage(Role.USER, _GO_ON)
+        begun = self.prefilled(answer)
+        return replace(begun, messages=[*begun.messages, wish], repeatable=answer)
 
 
 @dataclass(frozen=True, slots=True)

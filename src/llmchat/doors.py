@@ -3,12 +3,15 @@
 from llmchat import answering, entrance
 from llmchat.chat.asking import AskingService
 from llmchat.chat.history import HistoryService
+from llmchat.chat.library import LibraryService
 from llmchat.chat.quota import Quota
 from llmchat.chat.service import ChatService
 from llmchat.chat.sharing import SharingService
 from llmchat.chat.stopping import Stopping
 from llmchat.chat.watching import ConversationWatch
 from llmchat.parts import VERSION, Parts
+from llmchat.store.archives import SqlArchiveStore
+from llmchat.store.feedback import SqlFeedbackStore
 from llmchat.store.members import SqlMemberStore
 from llmchat.store.usage import SqlUsageStore
 from llmchat.web.deps import Services
@@ -19,6 +22,9 @@ def services_of(parts: Parts) -> Services:
     settings, log = parts.settings, parts.engines.log
     stopping = Stopping(parts.runner, parts.recovery, parts.generations)
     quota = Quota(parts.generations, settings.max_live_generations)
+    history = HistoryService(
+        conversations=parts.conversations, log=log, stopping=stopping, news=parts.news
+    )
     return Services(
         door=entrance.door(settings, parts.keys, parts.issuer_tokens, parts.rates),
         keys=parts.keys,
@@ -44,12 +50,9 @@ def services_of(parts: Parts) -> Services:
             budget=parts.budget,
             defaults=answering.defaults(settings),
         ),
-        history=HistoryService(
-            conversations=parts.conversations,
-            log=log,
-            stopping=stopping,
-            news=parts.news,
-        ),
+        history=history,
+        library=LibraryService(SqlArchiveStore(parts.engines.database, parts.now), history),
+        feedback=SqlFeedbackStore(parts.engines.database, parts.now),
         sharing=SharingService(
             members=SqlMemberStore(parts.engines.database, parts.now),
             conversations=parts.conversations,

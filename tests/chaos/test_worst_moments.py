@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from llmchat.parts import Parts, create_app
+from llmchat.app import create_app
 from llmchat.chat.feed import ConversationChanged
 from llmchat.chat.service import Ask, Progress
 from llmchat.chat.watching import GenerationEvents, Snapshot
 from llmchat.domain import LOCAL_OWNER, Generation, OnBusy, Params, Status
 from llmchat.events import Delta, is_terminal
 from llmchat.ids import ConversationId
+from llmchat.parts import Parts
 from llmchat.settings import load_settings
 from llmchat.store.base import ConversationDraft, TurnDraft
 from llmchat.tokenlog.sqlite import SqliteTokenLog

@@ -15,7 +15,7 @@ def place(tmp_path: Path) -> Workplace:
     return Workplace(tmp_path)
 
 
-ALLOWANCES: dict[str, None] = {
+ALLOWANCES: dict[str, object] = {
     "tokens_per_day": None,
     "tokens_per_month": None,
     "usd_per_day": None,

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
 from llmchat.chat.checkpoints import Checkpoints
 from llmchat.chat.clocks import Clocks
-from llmchat.chat.ending import Ending, interrupted, started, stopped
+from llmchat.chat.ending import Ending, beginning, interrupted, opening, stopped
 from llmchat.chat.flow import Flow
 from llmchat.chat.leases import Leases
 from llmchat.chat.patience import patiently
@@ -99,7 +100,7 @@ class Runner:
         """Begin the log, and the work when it is `claimed`. After this it can be followed. Raises
         StorageUnavailable; what is claimed begins all the same if the storage is soon back."""
         # Known before its log is: a stop in between would otherwise find nobody to tell.
-        running = self._enter(generation, Transcript(last=1)) if claimed else None
+        running = self._enter(generation, opening(generation)) if claimed else None
         begun = False
         try:
             begun = await self._begin_log(generation)
@@ -114,7 +115,7 @@ class Runner:
 
     async def _begin_log(self, generation: Generation) -> bool:
         """False when whoever was quicker to stop it has begun its log, and ended it."""
-        begin = [started(generation)]
+        begin = beginning(generation)
         with suppress(OffsetConflict):
             await self._log.append(generation.id, begin, at=1, writer=self.worker)
             return True
@@ -126,7 +127,7 @@ class Runner:
             if not await patiently(lambda: self._begin_log(generation)):
                 # Perhaps it was begun by the attempt whose answer was lost.
                 head = await self._log.fence(generation.id, self.worker)
-                if head.last != 1:
+                if head.last != running.flow.last:
                     raise OffsetConflict(f"{generation.id} is another's.")
         except LlmchatError as error:
             _log.error("It cannot begin", generation_id=generation.id, error=error.detail)
@@ -149,7 +150,7 @@ class Runner:
         generation = await self._generations.claim(id, self.worker)
         if generation is not None:
             head = await self._log.fence(id, self.worker)
-            self._spawn(self._enter(generation, Transcript(last=head.last)))
+            self._spawn(self._enter(generation, replace(opening(generation), last=head.last)))
 
     def resume(self, generation: Generation, said: Transcript) -> None:
         """Go on with what this worker took over, behind what was `said`."""
@@ -224,6 +225,7 @@ class Runner:
             clocks=self._clocks,
             writer=self.worker,
             keeps_text=self._checkpoints is not None,
+            begun=generation.begun.answer,
         )
         running = Running(generation, flow, prefill=said.answer)
         self._running[generation.id] = running

@@ -25,7 +25,7 @@ def _now() -> float:
 
 @dataclass(slots=True)
 class Running:
-    """`prefill` is what an earlier attempt has written of the answer; `ended` is set when nothing
+    """`prefill` is what is there of the answer already; `ended` is set when nothing
     more is done for it here, and it was `finished` unless it is another's by then. `provider` is
     who writes it, and `terminal` what that came to."""
 
@@ -48,7 +48,9 @@ class Running:
             # One answer of its server's: what came of it before is part of what it takes.
             meter.begun = self.prefill
             return replace(prompt, mark=self.flow.mark)
-        return prompt.prefilled(self.prefill)
+        if provider.prefills:
+            return prompt.prefilled(self.prefill)
+        return prompt.asked_to_go_on(self.prefill)
 
     def attempts(self, ended: str) -> Sequence[Attempt]:
         """What it took, of an answer that `ended` so."""

@@ -140,14 +140,31 @@ class ChatService:
     async def regenerate(self, owner: OwnerId, message_id: MessageId, ask: Ask) -> Turn:
         """Another answer to the same question, beside the first. Raises what `send` does."""
         message = await self._conversations.message(owner, message_id)
-        id = message.conversation_id
+        return await self._reply(owner, message, ask)
+
+    async def go_on(self, owner: OwnerId, message_id: MessageId, ask: Ask) -> Turn:
+        """Another answer, beside the first, that begins with all that the first one says. Model and
+        parameters are the first one's. Raises what `send` does; Invalid for an answer that is
+        complete, still being written, or calls tools."""
+        message = await self._conversations.message(owner, message_id)
+        if message.generation_id is not None:
+            before = await self._generations.get(owner, message.generation_id)
+            params = ask.params.over(before.params)
+            ask = replace(ask, model=ask.model or before.model, params=params)
+        return await self._reply(owner, message, ask, goes_on=True)
+
+    async def _reply(
+        self, owner: OwnerId, sibling: Message, ask: Ask, *, goes_on: bool = False
+    ) -> Turn:
+        id = sibling.conversation_id
         conversation = await self._conversations.get(owner, id, right=Right.CHANGE)
         model, params = await self._choices(conversation, ask)
+        worker = self._runner.worker
         draft = ReplyDraft(
-            message_id, model, params, ask.on_busy, ask.idempotency, self._runner.worker
+            sibling.id, model, params, ask.on_busy, ask.idempotency, worker, goes_on=goes_on
         )
         self._refuse_while_draining()
-        draft = await self._reserving.of_reply(owner, conversation, draft, message.parent_id)
+        draft = await self._reserving.of_reply(owner, conversation, draft, sibling.parent_id)
         async with self._quota.place(conversation.owner):
             turn = await self._conversations.add_reply(owner, draft)
         await self._begin(turn, ask.on_busy, turn.reply)

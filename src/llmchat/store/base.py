@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from llmchat.access.members import Right
 from llmchat.access.usage import Entry, Reservation
 from llmchat.domain import (
+    EVERYTHING,
     Conversation,
     Generation,
     Message,
@@ -21,6 +22,7 @@ from llmchat.domain import (
     Timing,
     ToolResult,
     Turn,
+    Wanted,
 )
 from llmchat.errors import Problem
 from llmchat.events import ToolCall, Usage
@@ -76,7 +78,7 @@ class TurnDraft:
 
 @dataclass(frozen=True, slots=True)
 class ReplyDraft:
-    """Another answer to the question that `sibling_id`, an assistant message, answers."""
+    """Another answer beside `sibling_id`; one that `goes_on` begins with what that one says."""
 
     sibling_id: MessageId
     model: str
@@ -85,6 +87,7 @@ class ReplyDraft:
     idempotency: IdempotencyKey | None = None
     worker: WorkerId | None = None
     reservation: Reservation | None = None
+    goes_on: bool = False
 
 
 class ConversationStore(Protocol):
@@ -105,17 +108,17 @@ class ConversationStore(Protocol):
     async def find(self, owner: OwnerId, external_id: str) -> Conversation: ...
 
     async def list(
-        self, owner: OwnerId, *, limit: int, cursor: str | None, query: str | None
+        self, owner: OwnerId, wanted: Wanted = EVERYTHING, *, limit: int, cursor: str | None
     ) -> Page[Conversation]:
-        """Own and shared ones, newest first; `query` is looked for in titles and message text.
-        Raises Malformed for a cursor that this method did not give."""
+        """Own and shared ones, that with the newest message first. Pages show the list as it was
+        at the first one. Raises Malformed for a cursor that this method did not give."""
         ...
 
     async def update(
         self, owner: OwnerId, id: ConversationId, changes: Mapping[str, Any]
     ) -> Conversation:
-        """Set the fields named in `changes` (of Conversation: title, system_prompt, model, params,
-        metadata, archived)."""
+        """Set the fields of Conversation named in `changes`. As `active_leaf` any message does: the
+        branch through it becomes the active one, down to the newest message behind it."""
         ...
 
     async def add_title(
@@ -162,7 +165,8 @@ class ConversationStore(Protocol):
         ...
 
     async def add_reply(self, owner: OwnerId, draft: ReplyDraft) -> Turn:
-        """Like add_turn, with a question that is already there."""
+        """Like add_turn, with a question that is already there. Raises Invalid for what is no
+        answer, and, to go on, for one that is complete, still being written, or calls tools."""
         ...
 
     async def live(self, owner: OwnerId, id: ConversationId) -> Sequence[Generation]:

@@ -28,6 +28,7 @@ from llmchat.store.rows import (
     tool_calls_json,
     usage_json,
 )
+from llmchat.store.searchable import add_words
 from llmchat.store.usage_rows import add_usage
 
 _LIVE = (Status.QUEUED, Status.STREAMING)
@@ -131,6 +132,7 @@ class SqlGenerationStore:
             row.ended_at = self._now()
             row.timing = timing_json(end.timing)
             await session.execute(_final_message(row, end))
+            await add_words(session, row.conversation_id, row.message_id, end.content)
             gone = col(CheckpointRow.generation_id) == id
             await session.execute(delete(CheckpointRow).where(gone))
             return True

@@ -10,13 +10,14 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     String,
+    false,
     text,
 )
 from sqlmodel import Field, SQLModel
 
 from llmchat import domain
 from llmchat.access.members import Member, MemberRole
-from llmchat.domain import Image, Params, Part, Role, Status, Timing
+from llmchat.domain import Begun, CallerRole, Image, Params, Part, Role, Status, Timing
 from llmchat.errors import Problem
 from llmchat.events import ToolCall, Usage
 from llmchat.ids import ConversationId, GenerationId, KeyId, MessageId, OwnerId
@@ -28,6 +29,7 @@ from llmchat.store.columns import (
     child_of,
     json_column,
     offset_column,
+    place_column,
     seq_column,
     time_column,
 )
@@ -36,7 +38,7 @@ from llmchat.store.columns import (
 class ConversationRow(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "conversation"
     __table_args__: ClassVar[Any] = (
-        Index("conversation_of_owner", "owner", "seq"),
+        Index("conversation_of_owner", "owner", "latest", "seq"),
         Index("conversation_external_id", "owner", "external_id", unique=True),
         ORDERED,
     )
@@ -52,11 +54,17 @@ class ConversationRow(SQLModel, table=True):
     # Not `metadata`: SQLAlchemy has taken that name.
     labels: dict[str, Any] | None = json_column()
     archived: bool = False
+    pinned: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     leaf_id: str | None = None
+    # Its place in lists: the `seq` of its newest message, and of the newest anywhere at its birth.
+    latest: int = place_column()
+    born: int = place_column()
     created_at: datetime = time_column()
     updated_at: datetime = time_column()
 
-    def to_domain(self) -> domain.Conversation:
+    def to_domain(
+        self, *, role: CallerRole = "owner", generating: bool = False
+    ) -> domain.Conversation:
         return domain.Conversation(
             id=ConversationId(self.id),
             owner=OwnerId(self.owner),
@@ -68,6 +76,10 @@ class ConversationRow(SQLModel, table=True):
             archived=self.archived,
             created_at=self.created_at,
             updated_at=self.updated_at,
+            pinned=self.pinned,
+            active_leaf=None if self.leaf_id is None else MessageId(self.leaf_id),
+            role=role,
+            generating=generating,
         )
 
 
@@ -163,6 +175,7 @@ class GenerationRow(SQLModel, table=True):
     reserved_tokens: int = amount_column()
     reserved_cost: int = amount_column()
     timing: dict[str, Any] | None = json_column()
+    begun: dict[str, Any] | None = json_column()
 
     def to_domain(self) -> domain.Generation:
         return domain.Generation(
@@ -186,6 +199,7 @@ class GenerationRow(SQLModel, table=True):
             asked_by=OwnerId(self.asked_by or self.owner),
             key_id=None if self.key_id is None else KeyId(self.key_id),
             timing=_timing_of(self.timing),
+            begun=Begun(**(self.begun or {})),
         )
 
 

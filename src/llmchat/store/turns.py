@@ -1,22 +1,24 @@
 """Turns in SQL: a question, its empty reply and the queued generation, all or nothing."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from llmchat.domain import Generation, OnBusy, Role, Status, Turn
+from llmchat.domain import Begun, Generation, OnBusy, Role, Status, Turn
 from llmchat.errors import Busy, Invalid, NotFound
 from llmchat.ids import GenerationId, MessageId, OwnerId, new_id
 from llmchat.store.allowances import reserve
 from llmchat.store.base import ActiveLeaf, IdempotencyKey, ReplyDraft, TurnDraft
+from llmchat.store.beginnings import beginning
 from llmchat.store.branches import with_siblings
 from llmchat.store.members import is_open_to
 from llmchat.store.questions import new_message, questions
 from llmchat.store.rows import ConversationRow, GenerationRow, IdempotencyRow, MessageRow
+from llmchat.store.searchable import add_words
 from llmchat.store.upsert import inserting
 
 _KEYS_KEPT = timedelta(hours=24)
@@ -37,6 +39,9 @@ async def add_turn(
     parent = await _parent(session, conversation, draft.parent_id)
     asked = questions(conversation, parent, draft, now)
     session.add_all(asked)
+    await session.flush()
+    for message in asked:
+        await add_words(session, conversation.id, message.id, message.content)
     return await _add_work(session, conversation, caller, asked, draft, id, now, earlier)
 
 
@@ -53,9 +58,12 @@ async def add_reply(
         return made
     if sibling.role != Role.ASSISTANT or sibling.parent_id is None:
         raise Invalid(f"{sibling.id} is no answer: only an assistant's message is made anew.")
+    begun = await beginning(session, sibling) if draft.goes_on else None
     earlier = await _earlier(session, conversation, draft.on_busy)
     question = await message_in(session, conversation.id, sibling.parent_id)
-    return await _add_work(session, conversation, caller, [question], draft, id, now, earlier)
+    return await _add_work(
+        session, conversation, caller, [question], draft, id, now, earlier, begun
+    )
 
 
 async def message_in(session: AsyncSession, conversation_id: str, id: str) -> MessageRow:
@@ -103,6 +111,7 @@ async def _add_work(
     id: GenerationId,
     now: datetime,
     earlier: Sequence[GenerationRow],
+    begun: Begun | None = None,
 ) -> Turn:
     reserved = await reserve(session, draft.reservation, now)
     reply = new_message(conversation, asked[-1], Role.ASSISTANT, "", Status.STREAMING, now)
@@ -122,13 +131,15 @@ async def _add_work(
         key_id=draft.reservation.spender.key_id if draft.reservation else None,
         reserved_tokens=reserved.tokens,
         reserved_cost=reserved.cost,
+        begun=None if begun is None else asdict(begun),
     )
     reply.model = draft.model
     reply.generation_id = generation.id
     session.add_all([reply, generation])
-    conversation.leaf_id = reply.id
-    conversation.updated_at = now
     await session.flush()
+    conversation.leaf_id = reply.id
+    conversation.latest = reply.seq or 0
+    conversation.updated_at = now
     *before, message, answer = await with_siblings(session, [*asked, reply])
     return Turn(
         message,

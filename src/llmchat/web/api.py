@@ -8,8 +8,10 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from llmchat.web import (
+    archives,
     chat,
     docs,
+    feedback,
     following,
     health,
     history,
@@ -36,7 +38,10 @@ _SHOWN = [
     *("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
     *openai_headers.SHOWN,
 ]
-_DOORS = (history, chat, sharing, sessions, llm, openai_door, keys, usage, session, health, docs)
+_DOORS = (
+    *(history, archives, chat, feedback, sharing, sessions, llm, openai_door),
+    *(keys, usage, session, health, docs),
+)
 
 
 class Lifespan(Protocol):

@@ -12,10 +12,12 @@ from llmchat.access.keys import Keys
 from llmchat.access.usage import UsageStore
 from llmchat.chat.asking import AskingService
 from llmchat.chat.history import HistoryService
+from llmchat.chat.library import LibraryService
 from llmchat.chat.service import ChatService
 from llmchat.chat.sharing import SharingService
 from llmchat.chat.watching import ConversationWatch
 from llmchat.ids import OwnerId
+from llmchat.library.base import FeedbackStore
 from llmchat.providers.base import Models
 from llmchat.store.base import IdempotencyKey
 from llmchat.web.auth import Door, principal_of
@@ -34,6 +36,8 @@ class Services:
     chat: ChatService
     asking: AskingService
     history: HistoryService
+    feedback: FeedbackStore
+    library: LibraryService
     sharing: SharingService
     watch: ConversationWatch
     models: Models

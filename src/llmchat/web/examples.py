@@ -36,6 +36,10 @@ CONVERSATION: Example = {
     "params": {"temperature": 0.2},
     "metadata": {"topic": "animals"},
     "archived": False,
+    "pinned": False,
+    "active_leaf": _ANSWER_ID,
+    "role": "owner",
+    "generating": True,
     "created_at": "2026-11-21T08:43:09.283352Z",
     "updated_at": "2026-11-21T08:43:35.177575Z",
 }
@@ -60,6 +64,7 @@ QUESTION: Example = {
     "error": None,
     "siblings": [_QUESTION_ID],
     "timing": None,
+    "feedback": None,
     "created_at": "2026-11-21T08:43:35.177575Z",
 }
 REPLY: Example = {
@@ -81,6 +86,7 @@ ANSWER: Example = {
     "usage": USAGE,
     "timing": TIMING,
 }
+FEEDBACK: Example = {"rating": 1, "comment": "Short and right."}
 
 GENERATION: Example = {
     "id": _GENERATION_ID,
@@ -120,7 +126,15 @@ ACCEPTED: Example = {
     "stream_url": f"/api/generations/{_GENERATION_ID}/stream",
 }
 STOPPED: Example = {"status": "stopped", "last_event_id": _LAST_EVENT_ID}
-CONVERSATION_PAGE: Example = {"items": [CONVERSATION], "next_cursor": None}
+MATCH: Example = {
+    "message_id": _QUESTION_ID,
+    "snippet_parts": [
+        {"text": "the quick brown ", "hit": False},
+        {"text": "fox", "hit": True},
+    ],
+}
+LISTED: Example = {**CONVERSATION, "match": MATCH}
+CONVERSATION_PAGE: Example = {"items": [LISTED], "next_cursor": None}
 MESSAGE_PAGE: Example = {"items": [QUESTION, ANSWER], "next_cursor": None}
 
 GENERATED: Example = {
@@ -280,6 +294,21 @@ CHAT_COMPLETION: Example = {
     },
 }
 
+_FILED = ("id", "parent_id", "role", "content", "created_at")
+FILE: Example = {
+    "format": "llmchat.conversation",
+    "version": 1,
+    "conversation": {
+        **{name: CONVERSATION[name] for name in ("title", "model", "created_at", "updated_at")},
+        "metadata": {"topic": "animals"},
+    },
+    "active_leaf": _ANSWER_ID,
+    "messages": [
+        {name: QUESTION[name] for name in _FILED},
+        {**{name: ANSWER[name] for name in _FILED}, "model": _MODEL, "feedback": {"rating": 1}},
+    ],
+}
+
 BY_SCHEMA: Mapping[str, Example] = {
     "ChatCompletion": CHAT_COMPLETION,
     "OpenAIFailure": {"error": OPENAI_ERROR},
@@ -295,14 +324,18 @@ BY_SCHEMA: Mapping[str, Example] = {
     "Key": KEY,
     "KeyList": {"items": [KEY]},
     "Chatted": CHATTED,
-    "Conversation": CONVERSATION,
     "ConversationDetail": CONVERSATION_DETAIL,
     "ConversationMember": MEMBER,
     "ConversationPage": CONVERSATION_PAGE,
+    "Deleted": {"deleted": [_CONVERSATION_ID]},
+    "Feedback": FEEDBACK,
+    "File": FILE,
     "Generated": GENERATED,
     "Generation": GENERATION,
     "GenerationDetail": GENERATION_DETAIL,
     "Health": HEALTH,
+    "ListedConversation": LISTED,
+    "Match": MATCH,
     "Message": ANSWER,
     "MessagePage": MESSAGE_PAGE,
     "ModelList": MODEL_LIST,

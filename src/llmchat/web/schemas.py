@@ -76,6 +76,13 @@ class Conversation(Shape):
     params: dict[str, Any]
     metadata: dict[str, Any]
     archived: bool
+    pinned: bool
+    active_leaf: str | None
+    """The end of the active branch, where the next message goes; null while there is none."""
+    role: domain.CallerRole
+    """What you are in it: a `viewer` reads, an `editor` also writes."""
+    generating: bool
+    """Whether an answer is being written now, or waits for its turn."""
     created_at: datetime
     updated_at: datetime
     """Of its settings or its messages."""
@@ -89,6 +96,12 @@ class ActiveGeneration(Shape):
 class ConversationDetail(Conversation):
     active_generations: list[ActiveGeneration]
     """What is being written now, or waits for its turn."""
+
+
+class Feedback(Shape):
+    rating: int
+    """1 for a good answer, -1 for a bad one."""
+    comment: str | None
 
 
 class Message(Shape):
@@ -115,6 +128,8 @@ class Message(Shape):
     """All messages with this parent, itself included, oldest first: its other versions."""
     timing: Timing | None
     """Of an answer that has ended."""
+    feedback: Feedback | None
+    """What you think of the answer; nobody else sees it."""
     created_at: datetime
 
 
@@ -165,12 +180,6 @@ class Stopped(Shape):
     """The end of the log: nothing comes after it."""
 
 
-class ConversationPage(Shape):
-    items: list[Conversation]
-    next_cursor: str | None
-    """The `cursor` of the next page; null on the last one."""
-
-
 class MessagePage(Shape):
     items: list[Message]
     next_cursor: str | None
@@ -178,14 +187,14 @@ class MessagePage(Shape):
 
 
 def conversation_of(found: domain.Conversation) -> Conversation:
-    return Conversation(**_conversation(found))
+    return Conversation(**conversation_members(found))
 
 
 def conversation_detail(
     found: domain.Conversation, live: Sequence[domain.Generation]
 ) -> ConversationDetail:
     active = [ActiveGeneration(id=g.id, message_id=g.message_id) for g in live]
-    return ConversationDetail(**_conversation(found), active_generations=active)
+    return ConversationDetail(**conversation_members(found), active_generations=active)
 
 
 def message_of(found: domain.Message) -> Message:
@@ -205,6 +214,7 @@ def message_of(found: domain.Message) -> Message:
         error=problem_of(found.error),
         siblings=list(found.siblings),
         timing=timing_of(found.timing),
+        feedback=None if found.feedback is None else Feedback.model_validate(found.feedback),
         created_at=found.created_at,
     )
 
@@ -241,7 +251,7 @@ def problem_of(problem: errors.Problem | None) -> Problem | None:
     return None if problem is None else Problem(**problem.as_json())
 
 
-def _conversation(found: domain.Conversation) -> dict[str, Any]:
+def conversation_members(found: domain.Conversation) -> dict[str, Any]:
     return {
         "id": found.id,
         "title": found.title,
@@ -250,6 +260,10 @@ def _conversation(found: domain.Conversation) -> dict[str, Any]:
         "params": found.params.as_json(),
         "metadata": found.metadata,
         "archived": found.archived,
+        "pinned": found.pinned,
+        "active_leaf": found.active_leaf,
+        "role": found.role,
+        "generating": found.generating,
         "created_at": found.created_at,
         "updated_at": found.updated_at,
     }
