@@ -15,7 +15,9 @@ def place(tmp_path: Path) -> Workplace:
     return Workplace(tmp_path)
 
 
-ALLOWANCES: dict[str, object] = {
+SHARED_AND_SPENT: dict[str, object] = {
+    "database_url": None,
+    "redis_url": None,
     "tokens_per_day": None,
     "tokens_per_month": None,
     "usd_per_day": None,
@@ -71,10 +73,8 @@ class TestDefaults:
             "log_retention_seconds": 86400,
             "durability": "process",
             "on_crash": "mark",
-            "database_url": None,
-            "redis_url": None,
             "workers": 1,
-            **ALLOWANCES,
+            **SHARED_AND_SPENT,
         }
 
     def test_hold_for_settings_made_directly(self, monkeypatch: pytest.MonkeyPatch) -> None:

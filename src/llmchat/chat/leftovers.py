@@ -79,6 +79,9 @@ def _texts_since(entries: Iterable[Entry], began_at: int) -> Sequence[tuple[str,
             case ToolCall(name=name, arguments=arguments):
                 said += [name or "", arguments]
             case Reset(text=text):
-                said, thought = [text] if text else [], []
-                texts.append((said, thought))
+                # Of nothing there is nothing to keep apart: a log that was restored begins so.
+                if said or thought:
+                    said, thought = [], []
+                    texts.append((said, thought))
+                said.append(text)
     return [("".join(said), "".join(thought)) for said, thought in texts]
