@@ -42,6 +42,7 @@ from llmchat.providers.factory import ProviderFactory
 from llmchat.settings import Settings
 from llmchat.signals.base import Abandoned, Happened, Signal, StopWanted
 from llmchat.store.audit import SqlAuditStore
+from llmchat.store.clientmessages import SqlClientMessages
 from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.generations import SqlGenerationStore
 from llmchat.store.keys import SqlKeyStore
@@ -265,6 +266,7 @@ def _services(parts: Parts) -> Services:
             stopping=stopping,
             news=parts.news,
         ),
+        client_messages=SqlClientMessages(parts.engines.database),
         sharing=SharingService(
             members=SqlMemberStore(parts.engines.database, parts.now),
             conversations=parts.conversations,

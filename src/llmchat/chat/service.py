@@ -55,12 +55,13 @@ _LOOKS_FOR_ITS_BEGIN = 100
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What a caller may choose about one generation. None takes the conversation's choice, then
-    the settings'."""
+    the settings'. `client_id` is the caller's own name for the message that is sent."""
 
     model: str | None = None
     params: Params = field(default_factory=Params)
     on_busy: OnBusy = OnBusy.REJECT
     idempotency: IdempotencyKey | None = None
+    client_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,7 @@ class ChatService:
             self._runner.worker,
             parts,
             tool_results,
+            ask.client_id,
         )
         self._budget.check(model, at_least(conversation, draft), params)
         self._refuse_while_draining()
@@ -178,10 +180,8 @@ class ChatService:
         self._refuse_while_draining()
         head = await self._head(owner, id)
         if after > head.last:
-            raise BadCursor(
-                f"The log of {id} goes to {head.last}, and the cursor is {after}. "
-                "Start again without a cursor."
-            )
+            where = f"The log of {id} goes to {head.last}, and the cursor is {after}."
+            raise BadCursor(f"{where} Start again without a cursor.")
         if head.ended and after == head.last:
             return None
         if own:

@@ -58,7 +58,7 @@ class TurnDraft:
     """A question: its text, and its `parts` where there are images among it. Or `tool_results`,
     which answer all the calls of the message that they are put behind. `parent_id` None begins a
     new branch at the root. A `worker` owns the generation from its birth when the conversation is
-    idle, which saves it a claim before the first token."""
+    idle, which saves it a claim before the first token. `client_id` is what the client calls it."""
 
     conversation_id: ConversationId
     content: str
@@ -70,6 +70,7 @@ class TurnDraft:
     worker: WorkerId | None = None
     parts: Sequence[Part] = ()
     tool_results: Sequence[ToolResult] = ()
+    client_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId, new_id
 from llmchat.store import turns
 from llmchat.store.base import ConversationDraft, ReplyDraft, TurnDraft
 from llmchat.store.branches import path, with_siblings
+from llmchat.store.clientmessages import name_message
 from llmchat.store.database import Database
 from llmchat.store.members import is_shared_with, permitted
 from llmchat.store.rows import ConversationRow, GenerationRow, MessageRow
@@ -154,7 +155,10 @@ class SqlConversationStore:
         async with self._database.write() as session:
             id = draft.conversation_id
             conversation = await permitted(session, owner, id, Right.CHANGE, locked=True)
-            return await turns.add_turn(session, conversation, owner, draft, self._now())
+            turn = await turns.add_turn(session, conversation, owner, draft, self._now())
+            if draft.client_id is not None and not turn.replayed:
+                await name_message(session, turn.message, draft.client_id)
+            return turn
 
     async def add_reply(self, owner: OwnerId, draft: ReplyDraft) -> Turn:
         async with self._database.write() as session:

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from llmchat.web import (
+    aisdk,
     chat,
     docs,
     following,
@@ -31,7 +32,7 @@ _SHOWN = [
     *("Location", "Retry-After", "X-Request-ID"),
     *("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
 ]
-_DOORS = (history, chat, sharing, sessions, llm, keys, session, health, docs)
+_DOORS = (history, chat, sharing, sessions, llm, aisdk, keys, session, health, docs)
 
 
 class Lifespan(Protocol):

@@ -9,6 +9,7 @@ from fastapi import Depends, Header, Request
 
 from llmchat.access.audit import Audit
 from llmchat.access.keys import Keys
+from llmchat.chat.clientchats import ClientMessages
 from llmchat.chat.history import HistoryService
 from llmchat.chat.service import ChatService
 from llmchat.chat.sharing import SharingService
@@ -31,6 +32,7 @@ class Services:
     audit: Audit
     chat: ChatService
     history: HistoryService
+    client_messages: ClientMessages
     sharing: SharingService
     watch: ConversationWatch
     models: Models

@@ -41,9 +41,14 @@ class EventStream(Response):
     one task is enough: the library's five, and its timer and middleware for each frame, would cost
     as much as all else that is done for a token."""
 
-    def __init__(self, frames: AsyncGenerator[bytes, None], over: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        frames: AsyncGenerator[bytes, None],
+        over: Callable[[], None],
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
         """`over` is called when it has ended, however it did."""
-        self.raw_headers = list(_HEADERS)
+        self.raw_headers = [*_HEADERS, *headers]
         self.status_code = 200
         self.background = None
         self._frames = frames
@@ -141,7 +146,7 @@ def _frame(entry: Entry) -> bytes:
 def _encode(entry: Entry) -> bytes:
     first, last, event = entry.first, entry.last, entry.event
     if isinstance(event, Delta):
-        return _DELTA % (last, first, last, event.channel.encode(), _json(event.text))
+        return _DELTA % (last, first, last, event.channel.encode(), json_line(event.text))
     return b"id: %d\n%b" % (last, _event(name_of(event), _data(entry)))
 
 
@@ -151,10 +156,10 @@ _remembered_large = lru_cache(maxsize=16)(_encode)
 
 
 def _event(name: str, data: Any) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), _json(data))
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), json_line(data))
 
 
-def _json(value: Any) -> bytes:
+def json_line(value: Any) -> bytes:
     """JSON without the characters at which careless clients (Python's `splitlines`, and so most of
     its HTTP clients) break a line in two: NEL, LINE SEPARATOR, PARAGRAPH SEPARATOR."""
     data = orjson.dumps(value)
