@@ -33,6 +33,10 @@ CONTRACT = {
     "/api/llm/chat/session": {"post"},
     "/api/llm/chat/session/{id}": {"get", "delete"},
     "/api/llm/chat/session/{id}/history": {"get", "delete"},
+    "/api/chat": {"post"},
+    "/api/chat/{id}": {"get"},
+    "/api/chat/{id}/stream": {"get"},
+    "/api/chat/{id}/stop": {"post"},
     "/api/keys": {"get", "post"},
     "/api/keys/{id}": {"delete"},
     "/api/me": {"get"},
@@ -141,6 +145,9 @@ async def test_every_example_works_when_it_is_sent(client: Client, document: Jso
         target = await _existing(client, path)
         response = await client.http.request(method, target, json=example)
         assert response.is_success, (method, path, example, response.text)
+        if response.headers["content-type"].startswith("text/event-stream"):
+            assert response.text.endswith("data: [DONE]\n\n")
+            continue
         _conforms(document, method, path, response)
 
 
@@ -173,7 +180,7 @@ async def test_every_example_of_an_answer_is_one(document: Json) -> None:
                 name = answer["schema"]["$ref"].rpartition("/")[2]
                 assert name in shown or name == "Live", (method, path)
             else:
-                assert answer["example"].startswith("retry: 1000\n\n")
+                assert answer["example"].startswith(("retry: 1000\n\n", "data: {"))
 
 
 async def _existing(client: Client, path: str) -> str:
@@ -186,7 +193,7 @@ async def _existing(client: Client, path: str) -> str:
     if "{secret}" in path:
         link = await client.http.post(f"/api/conversations/{conversation}/link")
         return str(link.json()["url"])
-    if path.startswith("/api/conversations"):
+    if path.startswith(("/api/conversations", "/api/chat")):
         return path.replace("{id}", conversation)
     sent = await client.send(conversation, model="demo/echo")
     await client.read(sent.generation_id)

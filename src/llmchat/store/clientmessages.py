@@ -73,7 +73,7 @@ async def _ids(session: AsyncSession, id: str, names: Sequence[str]) -> dict[str
     columns = select(col(ClientMessageRow.client_id), col(ClientMessageRow.message_id))
     its = columns.where(col(ClientMessageRow.conversation_id) == id)
     found = await session.execute(its.where(col(ClientMessageRow.client_id).in_(names)))
-    return dict(found.tuples().all())
+    return {name: to for name, to in found}  # noqa: C416 - of rows, which no dict() takes typed
 
 
 async def name_message(session: AsyncSession, message: Message, client_id: str) -> None:

@@ -19,7 +19,7 @@ from llmchat.web.schemas import Shape
 from llmchat.web.sessions import SessionPath
 from llmchat.web.sse import EventStream
 
-router = APIRouter(prefix="/api/chat", tags=["AI SDK"], route_class=Guarded)
+router = APIRouter(prefix="/api/chat", tags=["chats"], route_class=Guarded)
 
 
 class UIStopped(Shape):

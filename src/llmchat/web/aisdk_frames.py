@@ -221,10 +221,10 @@ def _of_last_attempt(events: Iterable[Event]) -> list[Event]:
 def _terminal(event: Finished | Failed, pieces: Sequence[ToolCall]) -> Iterator[Chunk]:
     match event:
         case Failed(problem=problem, usage=usage):
-            yield {"type": "message-metadata", "messageMetadata": _metadata(usage)}
+            yield from _usage(usage)
             yield _error(problem)
         case Finished(status="stopped", usage=usage):
-            yield {"type": "message-metadata", "messageMetadata": _metadata(usage)}
+            yield from _usage(usage)
             yield _stopped()
         case Finished(finish_reason=reason, usage=usage, model=model):
             yield from calls_as_parts(answerable_calls(pieces))
@@ -270,6 +270,11 @@ def _stopped() -> Chunk:
 
 def _error(problem: Problem | None) -> Chunk:
     return {"type": "error", "errorText": problem.detail if problem else "The answer failed."}
+
+
+def _usage(usage: Usage | None) -> Iterator[Chunk]:
+    if usage:
+        yield {"type": "message-metadata", "messageMetadata": _metadata(usage)}
 
 
 def _metadata(usage: Usage | None) -> dict[str, Any]:

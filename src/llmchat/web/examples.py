@@ -154,6 +154,34 @@ TOOL_MESSAGES: list[Any] = [
     {"role": "tool", "tool_call_id": "call_1", "content": "21 °C"},
 ]
 
+UI_USAGE: Example = {
+    "inputTokens": 4,
+    "outputTokens": 6,
+    "totalTokens": 10,
+    "reasoningTokens": 0,
+    "cachedInputTokens": 0,
+    "costUsd": None,
+    "estimated": False,
+}
+UI_MESSAGE: Example = {
+    "id": _ANSWER_ID,
+    "role": "assistant",
+    "parts": [{"type": "step-start"}, {"type": "text", "text": _ANSWER, "state": "done"}],
+    "metadata": {
+        "createdAt": "2026-11-21T08:43:35.177575+00:00",
+        "generationId": _GENERATION_ID,
+        "model": _MODEL,
+        "status": "complete",
+        "usage": UI_USAGE,
+    },
+}
+UI_HISTORY: Example = {
+    "id": "fox-chat",
+    "conversation_id": _CONVERSATION_ID,
+    "generating": False,
+    "messages": [UI_MESSAGE],
+}
+
 MODEL_LIST: Example = {
     "items": [
         {
@@ -254,5 +282,8 @@ BY_SCHEMA: Mapping[str, Example] = {
     "SessionAnswer": SESSION_ANSWER,
     "SessionHistory": SESSION_HISTORY,
     "Stopped": STOPPED,
+    "UIHistory": UI_HISTORY,
+    "UIMessage": UI_MESSAGE,
+    "UIStopped": {"stopped": [_GENERATION_ID]},
     "Usage": USAGE,
 }

@@ -47,8 +47,8 @@ TAGS = [
         "description": "Conversations by your own name; a call waits for its answer.",
     },
     {
-        "name": "AI SDK",
-        "description": "Chats for `useChat` of the npm package `ai`: its requests, its streams.",
+        "name": "chats",
+        "description": "For the AI SDK's `useChat`: its requests, its streams.",
     },
     {"name": "plain calls", "description": "One call, one whole answer; nothing is stored."},
     {"name": "sharing", "description": "Who else reads or writes in a conversation."},
