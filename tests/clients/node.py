@@ -94,11 +94,9 @@ async def run_node(folder: Path, *arguments: str, **environment: str) -> str:
     return said.decode()
 
 
-async def headless(folder: Path, version: int, base_url: str, scenario: str, given: Any) -> Any:
+async def headless(folder: Path, version: str, base_url: str, scenario: str, given: Any) -> Any:
     """The result of a scenario of headless.mjs."""
-    said = await run_node(
-        folder, "headless.mjs", str(version), base_url, scenario, json.dumps(given)
-    )
+    said = await run_node(folder, "headless.mjs", version, base_url, scenario, json.dumps(given))
     return json.loads(said)
 
 

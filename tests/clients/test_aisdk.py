@@ -46,7 +46,7 @@ def texts(messages: list[Json]) -> list[str]:
 
 
 async def stored(client: Client, chat: str) -> Json:
-    found = await client.http.get(f"/api/chat/{chat}")
+    found = await client.http.get(f"/api/chat/{chat}/messages")
     assert found.status_code == 200, found.text
     history: Json = found.json()
     return history

@@ -81,7 +81,7 @@ ROWS: Mapping[tuple[str, str], Row] = {
     ("get", "/api/llm/chat/session/{id}/history"): Row("read", 200, "session"),
     ("delete", "/api/llm/chat/session/{id}/history"): Row("chat", 204, "session"),
     ("post", "/api/chat"): Row("chat", 200, body=UI_CHAT),
-    ("get", "/api/chat/{id}"): Row("read", 200, "conversation"),
+    ("get", "/api/chat/{id}/messages"): Row("read", 200, "conversation"),
     # Nothing is being written in it, which a client wants to know of a chat that is to be made.
     ("get", "/api/chat/{id}/stream"): Row("read", 204, "conversation", unseen=204),
     ("post", "/api/chat/{id}/stop"): Row("chat", 200, "conversation", part="editor"),

@@ -34,7 +34,7 @@ CONTRACT = {
     "/api/llm/chat/session/{id}": {"get", "delete"},
     "/api/llm/chat/session/{id}/history": {"get", "delete"},
     "/api/chat": {"post"},
-    "/api/chat/{id}": {"get"},
+    "/api/chat/{id}/messages": {"get"},
     "/api/chat/{id}/stream": {"get"},
     "/api/chat/{id}/stop": {"post"},
     "/api/keys": {"get", "post"},

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Protocol
 
+from llmchat.access.members import Right
 from llmchat.chat.history import HistoryService
 from llmchat.chat.service import Ask, ChatService
 from llmchat.domain import Conversation, Message, Part, Role, Status, ToolResult
@@ -127,6 +128,7 @@ class ClientChats:
     async def stop(self, caller: OwnerId, chat: str) -> Sequence[GenerationId]:
         """Stop whatever is live. Raises NotFound, Forbidden."""
         conversation = await self.find(caller, chat)
+        await self._history.get(caller, conversation.id, right=Right.CHANGE)
         live = await self._history.live(caller, conversation.id)
         # The newest first: stopping an older one would start the next that is queued.
         for generation in reversed(live):

@@ -83,7 +83,7 @@ async def stop(id: SessionPath, caller: Caller, chats: Chats) -> UIStopped:
     return UIStopped(stopped=list(await chats.stop(caller, id)))
 
 
-@router.get("/{id:name}", responses=documented(404, 422, 503))
+@router.get("/{id:name}/messages", responses=documented(404, 422, 503))
 async def history(id: SessionPath, use: Use, caller: Caller, chats: Chats) -> UIHistory:
     """Read a chat. Its newest 1000 messages, for the `messages` of `useChat`; with
     `generating`, there is an answer to resume behind them."""

@@ -123,17 +123,18 @@ data: {"type":"finish","finishReason":"stop","messageMetadata":{"usage":{…}}}
 
 data: [DONE]
 """
-UI_STREAM = _stream(
-    "The AI SDK's UI message stream, version 1. `start` `{messageId}` begins the answer, and "
-    "`start-step` and `finish-step` each of its steps; `text-start`, `text-delta` `{id, delta}` "
-    "and `text-end` its text, `reasoning-…` what the model thinks; `tool-input-start` "
-    "`{toolCallId, toolName}`, `tool-input-delta` `{inputTextDelta}`, `tool-input-available` "
-    "`{input}` or `tool-input-error` a call, `tool-output-available` `{output}` what came of it. "
+UI_STREAM: dict[str, Any] = {
+    "description": "The AI SDK's UI message stream, version 1. `start` `{messageId}` begins the "
+    "answer, `start-step` and `finish-step` each of its steps; `text-start`, `text-delta` "
+    "`{id, delta}` and `text-end` its text, `reasoning-…` what the model thinks; "
+    "`tool-input-start` `{toolCallId, toolName}`, `tool-input-delta` `{inputTextDelta}`, "
+    "`tool-input-available` `{input}` or `tool-input-error` a call, `tool-output-available` `{output}` what came of it. "
     "It ends with `finish` `{finishReason, messageMetadata}`, with `abort` when it was stopped, or "
     "with `error` `{errorText}`. `reset-step` takes back what the step has shown: another attempt "
     "writes it again.",
-    _UI_CHUNKS,
-)
+    # Without a schema: whoever checks this media type wants one of its events, not of the text.
+    "content": {"text/event-stream": {"example": _UI_CHUNKS}},
+}
 
 # Without its media type: the console would ask for the first one that it finds, and never get 202.
 STREAM_INSTEAD = {

@@ -24,7 +24,7 @@ function Chat({ id, messages }) {
 }
 
 const id = new URLSearchParams(location.search).get("id");
-const saved = await fetch(`/api/chat/${encodeURIComponent(id)}`);
+const saved = await fetch(`/api/chat/${encodeURIComponent(id)}/messages`);
 const messages = saved.ok ? (await saved.json()).messages : [];
 createRoot(document.body.appendChild(document.createElement("div"))).render(
   <Chat id={id} messages={messages} />,
