@@ -128,7 +128,8 @@ UI_STREAM: dict[str, Any] = {
     "answer, `start-step` and `finish-step` each of its steps; `text-start`, `text-delta` "
     "`{id, delta}` and `text-end` its text, `reasoning-…` what the model thinks; "
     "`tool-input-start` `{toolCallId, toolName}`, `tool-input-delta` `{inputTextDelta}`, "
-    "`tool-input-available` `{input}` or `tool-input-error` a call, `tool-output-available` `{output}` what came of it. "
+    "`tool-input-available` `{input}` or `tool-input-error` a call, `tool-output-available` "
+    "`{output}` what came of it. "
     "It ends with `finish` `{finishReason, messageMetadata}`, with `abort` when it was stopped, or "
     "with `error` `{errorText}`. `reset-step` takes back what the step has shown: another attempt "
     "writes it again.",
