@@ -1,7 +1,7 @@
 """Owner of every live generation of this process: starts them, stops them, sees each to its end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from llmchat.chat.running import OnEnd, Running
 from llmchat.chat.upstreams import Upstreams
 from llmchat.domain import Generation, Prompt
 from llmchat.errors import LlmchatError, LogGone, OffsetConflict, StorageUnavailable
-from llmchat.events import Failed, Terminal, Transcript
+from llmchat.events import Entry, Failed, Terminal, Transcript
 from llmchat.ids import ConversationId, GenerationId, WorkerId
 from llmchat.providers.base import Provider, Tokens
 from llmchat.signals.base import Abandoned, Alone, Signals, StopWanted
@@ -174,6 +174,12 @@ class Runner:
     async def answer(self, provider: Provider, prompt: Prompt, model: str) -> Transcript:
         """Generate what nobody stores, and wait for it."""
         return await self._plain.answer(provider, prompt, model)
+
+    def stream(
+        self, provider: Provider, prompt: Prompt, model: str, *, idle_seconds: float
+    ) -> AsyncGenerator[Sequence[Entry], None]:
+        """The same, read as it comes."""
+        return self._plain.stream(provider, prompt, model, idle_seconds=idle_seconds)
 
     def end_upstream(self, provider: Provider, mark: str) -> None:
         """Nobody reads on the answer that this mark is of. Returns at once."""

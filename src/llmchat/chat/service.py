@@ -20,18 +20,13 @@ from llmchat.domain import (
     OnBusy,
     Params,
     Part,
-    Prompt,
-    PromptMessage,
     ToolResult,
     Turn,
 )
-from llmchat.errors import BadCursor, GenerationFailed, LogGone, ShuttingDown
+from llmchat.errors import BadCursor, LogGone, ShuttingDown
 from llmchat.events import (
     Entry,
-    Failed,
-    Finished,
     ToolCall,
-    Transcript,
     answerable_calls,
     fold,
 )
@@ -74,17 +69,6 @@ class Progress:
     reasoning: str
     tool_calls: Sequence[ToolCall]
     last_event_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer that nobody stored, and the model that wrote it."""
-
-    model: str
-    text: str
-    reasoning: str
-    tool_calls: Sequence[ToolCall]
-    end: Finished
 
 
 class ChatService:
@@ -227,26 +211,6 @@ class ChatService:
             raise ShuttingDown
         return message
 
-    async def answer(
-        self,
-        owner: OwnerId,
-        messages: Sequence[PromptMessage],
-        model: str | None,
-        params: Params,
-    ) -> Answer:
-        """Generate and wait, storing nothing. Raises Invalid, PromptTooLong, GenerationFailed,
-        RateLimited, ShuttingDown."""
-        self._refuse_while_draining()
-        model = model or await self._models.default()
-        provider, name = self._models.resolve(model)
-        prompt = Prompt(name, messages, params.over(self._defaults))
-        self._budget.check(model, prompt.messages, prompt.params)
-        async with self._quota.place(owner):
-            transcript = await self._runner.answer(provider, prompt, model)
-        end = _finished(transcript)
-        calls = answerable_calls(transcript.tool_calls)
-        return Answer(end.model or model, transcript.answer, transcript.reasoning, calls, end)
-
     async def _head(self, owner: OwnerId, id: GenerationId) -> Head:
         """Where its log stands. Raises LogGone.
 
@@ -288,13 +252,3 @@ class ChatService:
     def _refuse_while_draining(self) -> None:
         if self._runner.draining:
             raise ShuttingDown
-
-
-def _finished(transcript: Transcript) -> Finished:
-    match transcript.terminal:
-        case Finished() as end:
-            return end
-        case Failed(problem=problem):
-            raise GenerationFailed(problem)
-        case None:
-            raise RuntimeError("the flow ended without a terminal")

@@ -27,7 +27,7 @@ from llmchat.events import (
     is_terminal,
     whole_calls,
 )
-from llmchat.web.sse import json_line
+from llmchat.web.lines import line_json
 
 Chunk = dict[str, Any]
 
@@ -175,7 +175,7 @@ async def stored_frames(encoder: Encoder) -> AsyncGenerator[bytes, None]:
 
 
 def frame(chunk: Chunk) -> bytes:
-    return b"data: %b\n\n" % json_line(chunk)
+    return b"data: %b\n\n" % line_json(chunk)
 
 
 def calls_as_parts(calls: Sequence[ToolCall]) -> Iterator[Chunk]:

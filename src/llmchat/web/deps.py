@@ -9,6 +9,7 @@ from fastapi import Depends, Header, Request
 
 from llmchat.access.audit import Audit
 from llmchat.access.keys import Keys
+from llmchat.chat.asking import AskingService
 from llmchat.chat.clientchats import ClientMessages
 from llmchat.chat.history import HistoryService
 from llmchat.chat.service import ChatService
@@ -31,6 +32,7 @@ class Services:
     keys: Keys
     audit: Audit
     chat: ChatService
+    asking: AskingService
     history: HistoryService
     client_messages: ClientMessages
     sharing: SharingService

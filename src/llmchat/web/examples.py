@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from llmchat.web import examples_ui
+
 _CONVERSATION_ID = "conv_8DmOO6h2o06nVqsCmQgH4N7"
 _QUESTION_ID = "msg_8DmOPrLbgskYbvK7m5CJMwO"
 _ANSWER_ID = "msg_8DmOPrLh6IjliRbyIhIdWaN"
@@ -154,34 +156,6 @@ TOOL_MESSAGES: list[Any] = [
     {"role": "tool", "tool_call_id": "call_1", "content": "21 °C"},
 ]
 
-UI_USAGE: Example = {
-    "inputTokens": 4,
-    "outputTokens": 6,
-    "totalTokens": 10,
-    "reasoningTokens": 0,
-    "cachedInputTokens": 0,
-    "costUsd": None,
-    "estimated": False,
-}
-UI_MESSAGE: Example = {
-    "id": _ANSWER_ID,
-    "role": "assistant",
-    "parts": [{"type": "step-start"}, {"type": "text", "text": _ANSWER, "state": "done"}],
-    "metadata": {
-        "createdAt": "2026-11-21T08:43:35.177575+00:00",
-        "generationId": _GENERATION_ID,
-        "model": _MODEL,
-        "status": "complete",
-        "usage": UI_USAGE,
-    },
-}
-UI_HISTORY: Example = {
-    "id": "fox-chat",
-    "conversation_id": _CONVERSATION_ID,
-    "generating": False,
-    "messages": [UI_MESSAGE],
-}
-
 MODEL_LIST: Example = {
     "items": [
         {
@@ -255,7 +229,40 @@ LINK: Example = {
 }
 SHARED: Example = {"title": "Foxes", "messages": [QUESTION, ANSWER], "next_cursor": None}
 
+OPENAI_ERROR: Example = {
+    "message": "There is no model 'gpt-9'.",
+    "type": "invalid_request_error",
+    "param": "model",
+    "code": "model_not_found",
+}
+OPENAI_MODEL: Example = {"id": _MODEL, "object": "model", "created": 0, "owned_by": "demo"}
+CHAT_COMPLETION: Example = {
+    "id": "chatcmpl-8DmOPrLkO6tHQTwKF2VHCrh",
+    "object": "chat.completion",
+    "created": 1795250589,
+    "model": _MODEL,
+    "choices": [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": _ANSWER, "refusal": None},
+            "finish_reason": "stop",
+            "logprobs": None,
+        }
+    ],
+    "usage": {
+        "prompt_tokens": 4,
+        "completion_tokens": 6,
+        "total_tokens": 10,
+        "prompt_tokens_details": {"cached_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0},
+    },
+}
+
 BY_SCHEMA: Mapping[str, Example] = {
+    "ChatCompletion": CHAT_COMPLETION,
+    "OpenAIFailure": {"error": OPENAI_ERROR},
+    "OpenAIModel": OPENAI_MODEL,
+    "OpenAIModels": {"object": "list", "data": [OPENAI_MODEL]},
     "Accepted": ACCEPTED,
     "Caller": CALLER,
     "Ticket": TICKET,
@@ -282,8 +289,6 @@ BY_SCHEMA: Mapping[str, Example] = {
     "SessionAnswer": SESSION_ANSWER,
     "SessionHistory": SESSION_HISTORY,
     "Stopped": STOPPED,
-    "UIHistory": UI_HISTORY,
-    "UIMessage": UI_MESSAGE,
-    "UIStopped": {"stopped": [_GENERATION_ID]},
+    **examples_ui.BY_SCHEMA,
     "Usage": USAGE,
 }
