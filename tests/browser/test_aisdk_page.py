@@ -175,7 +175,7 @@ async def test_another_answer_and_a_message_in_mid_answer(
     assert await tab.complaints() == []
 
 
-@pytest.mark.parametrize("version", CLIENTS)
+@pytest.mark.parametrize("version", [pytest.param("6", marks=pytest.mark.thorough), "7"])
 async def test_a_kill_in_mid_answer_loses_nothing_that_was_shown(
     profile: BrowserContext,
     pages: dict[str, str],

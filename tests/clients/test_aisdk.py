@@ -15,7 +15,7 @@ from tests.web.golden_ui_streams import GOLDEN
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-VERSIONS = ["5", "6", "7"]
+VERSIONS = [pytest.param("5", marks=pytest.mark.thorough), "6", "7"]
 ECHO = {"model": "demo/echo", "params": {"extra": {"tokens_per_second": 0}}}
 
 
@@ -56,7 +56,7 @@ async def stored(client: Client, chat: str) -> Json:
 async def test_a_conversation_is_the_same_here_and_there(
     shop: Path, service: Service, client: Client, version: str
 ) -> None:
-    given = {"id": f"chat-{version}", "texts": ["one", "two"], "body": ECHO}
+    given: Json = {"id": f"chat-{version}", "texts": ["one", "two"], "body": ECHO}
     done = await node.headless(shop, version, service.base_url, "converse", given)
 
     assert (done["status"], done["error"]) == ("ready", None)
@@ -74,14 +74,19 @@ async def test_a_conversation_is_the_same_here_and_there(
 async def test_an_edit_begins_a_branch_and_another_answer_is_a_sibling(
     shop: Path, service: Service, client: Client, version: str
 ) -> None:
-    given = {"id": f"edit-{version}", "texts": ["one", "two"], "edited": "three", "body": ECHO}
+    given: Json = {
+        "id": f"edit-{version}",
+        "texts": ["one", "two"],
+        "edited": "three",
+        "body": ECHO,
+    }
     done = await node.headless(shop, version, service.base_url, "edit", given)
     assert texts(done["messages"]) == ["three", "You said: three"]
     history = await stored(client, given["id"])
     first, _ = await client.messages(history["conversation_id"])
     assert (first["content"], len(first["siblings"])) == ("three", 2)
 
-    again = {"id": f"again-{version}", "text": "one", "body": ECHO}
+    again: Json = {"id": f"again-{version}", "text": "one", "body": ECHO}
     done = await node.headless(shop, version, service.base_url, "regenerate", again)
     assert texts(done["messages"]) == ["one", "You said: one"]
     assert done["before"][1]["id"] != done["messages"][1]["id"]
@@ -96,7 +101,7 @@ async def test_tools_run_in_the_client_and_the_answer_goes_on(
     shop: Path, service: Service, client: Client, version: str
 ) -> None:
     model = mock_model(fail="tool-calls", fail_times=1, tokens=3, key=version)
-    given = {
+    given: Json = {
         "id": f"tools-{version}",
         "text": "How warm is it?",
         "output": {"degrees": 21},

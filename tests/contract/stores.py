@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from llmchat.access.members import MemberStore
+from llmchat.chat.clientchats import ClientMessages
 from llmchat.domain import (
     LOCAL_OWNER,
     Conversation,
@@ -32,6 +33,7 @@ from llmchat.store.base import (
     TurnDraft,
     Unfinished,
 )
+from llmchat.store.clientmessages import SqlClientMessages
 from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.database import Database
 from llmchat.store.generations import SqlGenerationStore
@@ -59,6 +61,7 @@ class Stores:
     conversations: ConversationStore
     generations: GenerationStore
     members: MemberStore
+    client_messages: ClientMessages
     time: SetTime
 
     async def conversation(self, owner: OwnerId = ME, title: str | None = None) -> Conversation:
@@ -157,6 +160,7 @@ def stores_in(database: Database) -> Stores:
         SqlConversationStore(database, time.now),
         SqlGenerationStore(database, time.now),
         SqlMemberStore(database, time.now),
+        SqlClientMessages(database),
         time,
     )
 

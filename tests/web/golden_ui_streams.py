@@ -1,4 +1,4 @@
-"""Logs, and the exact UI message streams that they become: files in golden_ui_streams/."""
+"""Logs, and the exact UI message streams that they become: files in ui_streams/."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from llmchat.errors import UpstreamTruncated
 from llmchat.events import Delta, Event, Failed, Finished, Reset, Started, ToolCall, Usage
 from llmchat.ids import ConversationId, GenerationId, MessageId
 
-FOLDER = Path(__file__).parent / "golden_ui_streams"
+FOLDER = Path(__file__).parent / "ui_streams"
 STARTED = Started("gen_1", "msg_1", "demo/echo", 1)
 USAGE = Usage(input_tokens=3, output_tokens=5, reasoning_tokens=2, cached_tokens=1)
 DONE = Finished("complete", "stop", USAGE)

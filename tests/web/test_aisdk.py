@@ -181,7 +181,7 @@ async def test_a_new_message_interrupts_the_answer_unless_it_says_otherwise(
     async with client.http.stream("POST", "/api/chat", json=body) as stream:
         first = await _until(stream.aiter_lines(), "t2 ")
     answer = answered(first[0]["messageId"])
-    whole = {"id": chat, "messages": [asked("q1", "tell"), answer, asked("q2", "stop it")]}
+    whole: Json = {"id": chat, "messages": [asked("q1", "tell"), answer, asked("q2", "stop it")]}
     refused = await client.http.post("/api/chat", json=whole | AT_ONCE | {"on_busy": "reject"})
     assert problem_of(refused, 409)["generation_id"] == first[0]["messageMetadata"]["generationId"]
     stream_of_second = await post(client, chat, *whole["messages"])
