@@ -26,8 +26,8 @@ async def run(field: Field, outcome: Outcome) -> None:
         return
     costs = ours.median(cost), theirs.median(cost)
     outcome.rows.append(compared("S9", WHAT, GOAL, costs, "µs", warnings=warnings(ours, theirs)))
-    for trial in (theirs, ours):
-        outcome.data[trial.name] = [asdict(measured) for measured in trial.good]
+    for name, trial in (("relay", theirs), ("gateway", ours)):
+        outcome.data[name] = [asdict(measured) for measured in trial.good]
 
 
 async def rounds(field: Field, servers: list[Server]) -> list[Trials[Window]]:
