@@ -133,6 +133,35 @@ def _plain(part: Json) -> Json:
     return {name: part[name] for name in kept if part.get(name) is not None}
 
 
+async def test_a_later_step_is_resumed_with_the_steps_before_it(
+    shop: Path, service: Service, client: Client
+) -> None:
+    calling = {"model": f"openai/{mock_model(fail='tool-calls')}"}
+    given = {"id": "steps", "texts": ["How warm is it?"], "body": calling}
+    done = await node.headless(shop, "7", service.base_url, "converse", given)
+    question, answer = done["messages"]
+    for part in answer["parts"][1:]:
+        part.update(state="output-available", output=f"of {part['type']}")
+    slow = {"model": f"openai/{mock_model(tokens=60, rate=20)}"}
+    request = {"id": "steps", "messages": [question, answer], "messageId": answer["id"], **slow}
+    async with client.http.stream("POST", "/api/chat", json=request) as begun:
+        assert begun.status_code == 200
+    assert len((await stored(client, "steps"))["messages"]) == 1
+
+    resumed = await node.headless(shop, "7", service.base_url, "resume", {"id": "steps"})
+
+    (whole,) = resumed["messages"]
+    assert whole["id"] == answer["id"]
+    assert [_plain(part) for part in whole["parts"][:3]] == [
+        _plain(part) for part in answer["parts"]
+    ]
+    assert texts([whole]) == ["".join(f"t{number} " for number in range(60))]
+    again = await client.http.post("/api/chat", json=request)
+    assert "t59 " in again.text
+    ours = await client.messages((await stored(client, "steps"))["conversation_id"])
+    assert [m["role"] for m in ours] == ["user", "assistant", "tool", "tool", "assistant"]
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_an_error_is_what_the_client_says_and_the_text_before_it_is_kept(
     shop: Path, service: Service, version: str

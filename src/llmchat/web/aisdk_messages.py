@@ -84,6 +84,8 @@ class UIChat(BaseModel):
     @model_validator(mode="after")
     def _read(self) -> "UIChat":
         self._submission = _submission(self)
+        if len(self.system_prompt or "") > MOST_TEXT_CHARS:
+            raise ValueError(f"the system prompt is longer than {MOST_TEXT_CHARS} characters")
         return self
 
     @property
