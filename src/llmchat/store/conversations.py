@@ -153,7 +153,10 @@ class SqlConversationStore:
     async def add_turn(self, owner: OwnerId, draft: TurnDraft) -> Turn:
         async with self._database.write() as session:
             id = draft.conversation_id
-            conversation = await permitted(session, owner, id, Right.CHANGE, locked=True)
+            if isinstance(id, ConversationDraft):
+                conversation = ConversationRow(**self._columns(owner, id))
+            else:
+                conversation = await permitted(session, owner, id, Right.CHANGE, locked=True)
             return await turns.add_turn(session, conversation, owner, draft, self._now())
 
     async def add_reply(self, owner: OwnerId, draft: ReplyDraft) -> Turn:
