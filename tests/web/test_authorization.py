@@ -16,7 +16,7 @@ from tests.issuer import AUDIENCE, Issuer, issuing
 from tests.web.conftest import UNPACED
 from tests.web.locked import Locked, bearer, locked_service
 
-Thing = Literal["conversation", "message", "generation", "session", "key"]
+Thing = Literal["conversation", "message", "generation", "session", "key", "model"]
 Part = Literal["viewer", "editor", "owner"]
 ECHO = {"model": "demo/echo", "params": {"extra": UNPACED}}
 SAY = {"content": "hello", **ECHO}
@@ -80,6 +80,11 @@ ROWS: Mapping[tuple[str, str], Row] = {
     ("post", "/api/keys"): Row("admin", 201, body={"name": "x", "user": "somebody"}),
     ("delete", "/api/keys/{id}"): Row("admin", 204, "key"),
     ("get", "/api/me"): Row("any", 200),
+    ("post", "/v1/chat/completions"): Row(
+        "chat", 200, body={"messages": [{"role": "user", "content": "hello"}], "model": "demo/echo"}
+    ),
+    ("get", "/v1/models"): Row("read", 200),
+    ("get", "/v1/models/{id}"): Row("read", 200, "model"),
 }
 
 
@@ -206,7 +211,7 @@ def _expected(row: Row, caller: Caller) -> int:
         return 401
     if caller.scope not in INCLUDED[row.scope]:
         return 403
-    if row.thing in (None, "key"):
+    if row.thing in (None, "key", "model"):
         return row.done
     if caller.part is None or (row.thing == "session" and caller.part != "owner"):
         return 404
@@ -220,6 +225,8 @@ def _make(
     match thing:
         case None:
             return ""
+        case "model":
+            return "demo/echo"
         case "key":
             return str(service.key("owner")["id"])
         case "session":
@@ -252,8 +259,8 @@ def test_what_is_anothers_answers_as_if_it_were_not_there(
     method: str, path: str, service: Locked, headers: Mapping[str, list[tuple[str, str]]]
 ) -> None:
     row = ROWS[method, path]
-    if row.thing == "key":
-        pytest.skip("all keys are an admin's")
+    if row.thing in ("key", "model"):
+        pytest.skip("all keys are an admin's, and models everybody's")
     with httpx2.Client(base_url=service.base_url, timeout=30) as client:
         owner = bearer(dict(headers["the owner"])["Authorization"].split()[1])
         theirs = _make(client, service, owner, row.thing)

@@ -69,6 +69,8 @@ def at_once(case: Case[Any]) -> None:
     model = body.get("model")
     if model is None or (isinstance(model, str) and 0 < len(model) <= MOST_MODEL_CHARS):
         body["model"] = "demo/echo"
+    if case.path.startswith("/v1/"):
+        body.update(UNPACED)
     params = body.get("params")
     if isinstance(params, dict | None):
         extra = (params or {}).get("extra")

@@ -23,6 +23,7 @@ from llmchat.web import (
 )
 from llmchat.web.bodylimit import BodyLimit
 from llmchat.web.hosts import AllowedHosts
+from llmchat.web.openai import door as openai_door
 from llmchat.web.openai import headers as openai_headers
 from llmchat.web.requests import RequestContext
 
@@ -34,7 +35,7 @@ _SHOWN = [
     *("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
     *openai_headers.SHOWN,
 ]
-_DOORS = (history, chat, sharing, sessions, llm, keys, session, health, docs)
+_DOORS = (history, chat, sharing, sessions, llm, openai_door, keys, session, health, docs)
 
 
 class Lifespan(Protocol):

@@ -227,7 +227,40 @@ LINK: Example = {
 }
 SHARED: Example = {"title": "Foxes", "messages": [QUESTION, ANSWER], "next_cursor": None}
 
+OPENAI_ERROR: Example = {
+    "message": "There is no model 'gpt-9'.",
+    "type": "invalid_request_error",
+    "param": "model",
+    "code": "model_not_found",
+}
+OPENAI_MODEL: Example = {"id": _MODEL, "object": "model", "created": 0, "owned_by": "demo"}
+CHAT_COMPLETION: Example = {
+    "id": "chatcmpl-8DmOPrLkO6tHQTwKF2VHCrh",
+    "object": "chat.completion",
+    "created": 1795250589,
+    "model": _MODEL,
+    "choices": [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": _ANSWER, "refusal": None},
+            "finish_reason": "stop",
+            "logprobs": None,
+        }
+    ],
+    "usage": {
+        "prompt_tokens": 4,
+        "completion_tokens": 6,
+        "total_tokens": 10,
+        "prompt_tokens_details": {"cached_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0},
+    },
+}
+
 BY_SCHEMA: Mapping[str, Example] = {
+    "ChatCompletion": CHAT_COMPLETION,
+    "OpenAIFailure": {"error": OPENAI_ERROR},
+    "OpenAIModel": OPENAI_MODEL,
+    "OpenAIModels": {"object": "list", "data": [OPENAI_MODEL]},
     "Accepted": ACCEPTED,
     "Caller": CALLER,
     "Ticket": TICKET,

@@ -1,29 +1,24 @@
 """Models, their health, and calls that store nothing and answer when the whole answer is there."""
 
-import asyncio
-from collections.abc import Coroutine
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
-from starlette.exceptions import HTTPException
 
 from llmchat.domain import Params, PromptMessage, Role
-from llmchat.tasks import cancel
 from llmchat.web import bodies, examples, schemas
 from llmchat.web.auth import Guarded
 from llmchat.web.bodies import Body
 from llmchat.web.bounds import ModelId, Text
 from llmchat.web.chatting import ChatMessage, OpenAIToolCall, openai_calls
 from llmchat.web.deps import Caller, Use
+from llmchat.web.leaving import unless_gone
 from llmchat.web.problems import documented
 from llmchat.web.schemas import Shape
 
 router = APIRouter(prefix="/api/llm", route_class=Guarded)
-T = TypeVar("T")
 
 _MOST_MESSAGES = 2000
-_CLIENT_LEFT = 499
 _FAILURES = documented(400, 413, 415, 422, 503, 504)
 
 
@@ -141,7 +136,7 @@ async def generate(request: Request, body: Generate, use: Use, caller: Caller) -
     """Complete a prompt. A text in, a text out. When you leave, the model's server is stopped."""
     messages = [PromptMessage(Role.USER, body.prompt)]
     work = use.asking.answer(caller, messages, body.model, _params(body.params))
-    answer = await _unless_gone(request, work)
+    answer = await unless_gone(request, work)
     return Generated(
         text=answer.text,
         model=answer.model,
@@ -156,7 +151,7 @@ async def chat(request: Request, body: Chat, use: Use, caller: Caller) -> Chatte
     as in OpenAI's API. When you leave, the model's server is stopped."""
     messages = [message.to_domain() for message in body.messages]
     work = use.asking.answer(caller, messages, body.model, _params(body.params))
-    answer = await _unless_gone(request, work)
+    answer = await unless_gone(request, work)
     return Chatted(
         message=Reply(
             content=answer.text,
@@ -171,23 +166,3 @@ async def chat(request: Request, body: Chat, use: Use, caller: Caller) -> Chatte
 
 def _params(params: bodies.Params | None) -> Params:
     return params.to_domain() if params else Params()
-
-
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """The result, unless the caller leaves first: nobody else could ever read it, so the model's
-    server is not kept busy with it."""
-    working = asyncio.create_task(work, name="answer")
-    leaving = asyncio.create_task(_left(request), name="disconnect")
-    try:
-        await asyncio.wait([working, leaving], return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise HTTPException(_CLIENT_LEFT, "The client left before the answer was there.")
-        return working.result()
-    finally:
-        await cancel(working)
-        await cancel(leaving)
-
-
-async def _left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

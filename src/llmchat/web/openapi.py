@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from llmchat.web import examples
+from llmchat.web.openai import documents as openai_documents
 from llmchat.web.problems import documented
 
 DESCRIPTION = """
@@ -47,6 +48,10 @@ TAGS = [
         "description": "Conversations by your own name; a call waits for its answer.",
     },
     {"name": "plain calls", "description": "One call, one whole answer; nothing is stored."},
+    {
+        "name": "openai",
+        "description": "OpenAI's API, for its clients: set their base URL to this server's `/v1`.",
+    },
     {"name": "sharing", "description": "Who else reads or writes in a conversation."},
     {"name": "models", "description": "What can answer, and whether it does."},
     {"name": "keys", "description": "Who may call, and who calls."},
@@ -160,6 +165,8 @@ class Documented(FastAPI):
                     _complete(path, operation)
                     if path.startswith("/api/") and path not in _WITHOUT_A_KEY:
                         _guard(operation)
+                    elif path.startswith("/v1/"):
+                        openai_documents.complete(operation)
         assert self.openapi_schema is not None
         return self.openapi_schema
 

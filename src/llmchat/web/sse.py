@@ -7,7 +7,6 @@ from contextlib import aclosing
 from functools import lru_cache
 from typing import Any
 
-import orjson
 from sse_starlette import EventSourceResponse
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -23,6 +22,7 @@ from llmchat.chat.watching import GenerationEvents, Idle, Sight, Snapshot
 from llmchat.domain import Conversation
 from llmchat.events import Delta, Entry, Failed, Finished, Reset, Started, ToolCall, name_of
 from llmchat.tasks import cancel
+from llmchat.web.lines import line_json
 from llmchat.web.requests import RAW_SEND
 from llmchat.web.schemas import conversation_of, message_of, usage_of
 
@@ -141,7 +141,7 @@ def _frame(entry: Entry) -> bytes:
 def _encode(entry: Entry) -> bytes:
     first, last, event = entry.first, entry.last, entry.event
     if isinstance(event, Delta):
-        return _DELTA % (last, first, last, event.channel.encode(), _json(event.text))
+        return _DELTA % (last, first, last, event.channel.encode(), line_json(event.text))
     return b"id: %d\n%b" % (last, _event(name_of(event), _data(entry)))
 
 
@@ -151,20 +151,7 @@ _remembered_large = lru_cache(maxsize=16)(_encode)
 
 
 def _event(name: str, data: Any) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), _json(data))
-
-
-def _json(value: Any) -> bytes:
-    """JSON without the characters at which careless clients (Python's `splitlines`, and so most of
-    its HTTP clients) break a line in two: NEL, LINE SEPARATOR, PARAGRAPH SEPARATOR."""
-    data = orjson.dumps(value)
-    if data.isascii():
-        return data
-    return (
-        data.replace(b"\xc2\x85", b"\\u0085")
-        .replace(b"\xe2\x80\xa8", b"\\u2028")
-        .replace(b"\xe2\x80\xa9", b"\\u2029")
-    )
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), line_json(data))
 
 
 def _data(entry: Entry) -> dict[str, Any]:
