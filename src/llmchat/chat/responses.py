@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import takewhile
 from typing import Protocol
 
@@ -12,7 +13,7 @@ from llmchat.chat.history import HistoryService
 from llmchat.chat.service import Ask, ChatService
 from llmchat.domain import Asked, Generation, Json, Message, Params, Response, Role, Turn
 from llmchat.errors import LogGone, NotFound
-from llmchat.events import Delta, Entry, Event, Finished
+from llmchat.events import Delta, Entry, Event, Finished, is_terminal
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId
 from llmchat.store.base import (
     ACTIVE_LEAF,
@@ -104,7 +105,16 @@ class ResponseService:
             return Found(generation, _request(kept), _retold(generation, message), True)
         # Again: its row was settled before the end that we may have just read.
         generation = await self._generations.get(owner, generation.id)
+        if not generation.status.live and not is_terminal(entries[-1].event):
+            last = entries[-1].last + 1
+            entries = [*entries, Entry(last, last, terminal_of(generation))]
         return Found(generation, _request(kept), entries, False)
+
+    async def ended_at(self, owner: OwnerId, id: GenerationId) -> datetime | None:
+        """None for one that runs, or was deleted."""
+        with suppress(NotFound):
+            return (await self._generations.get(owner, id)).ended_at
+        return None
 
     async def follow(
         self, owner: OwnerId, id: str, *, idle_seconds: float

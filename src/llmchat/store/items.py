@@ -47,22 +47,21 @@ class SqlItemStore:
         owner: OwnerId,
         id: ConversationId,
         message_id: MessageId,
-        *,
-        content: bool = False,
-        reasoning: bool = False,
-        call: int | None = None,
+        piece: str,
+        place: int,
     ) -> None:
         async with self._database.write() as session:
             conversation = await permitted(session, owner, id, Right.CHANGE, locked=True)
             message = await message_in(session, id, message_id)
             if Status(message.status).live:
                 raise Busy(str(message.generation_id))
-            if content:
-                message.content, message.parts = "", None
-            if reasoning:
-                message.reasoning = ""
-            if call is not None:
-                message.tool_calls = _without(message.tool_calls or [], call)
+            match piece:
+                case "content":
+                    message.content, message.parts = "", None
+                case "reasoning":
+                    message.reasoning = ""
+                case _:
+                    message.tool_calls = _without(message.tool_calls or [], place)
             conversation.updated_at = self._now()
             if not (message.content or message.parts or message.reasoning or message.tool_calls):
                 await _take_out(session, conversation, message)

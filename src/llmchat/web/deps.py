@@ -11,6 +11,8 @@ from llmchat.access.audit import Audit
 from llmchat.access.keys import Keys
 from llmchat.chat.asking import AskingService
 from llmchat.chat.history import HistoryService
+from llmchat.chat.items import ItemService
+from llmchat.chat.responses import ResponseService
 from llmchat.chat.service import ChatService
 from llmchat.chat.sharing import SharingService
 from llmchat.chat.watching import ConversationWatch
@@ -33,6 +35,8 @@ class Services:
     chat: ChatService
     asking: AskingService
     history: HistoryService
+    responses: ResponseService
+    items: ItemService
     sharing: SharingService
     watch: ConversationWatch
     models: Models

@@ -205,7 +205,7 @@ def _format(text: Mapping[str, Any] | None) -> dict[str, Any] | None:
     )
 
 
-class NewConversation(LenientBody):
+class NewOpenAIConversation(LenientBody):
     items: Items | None = None
     """What it begins with."""
     metadata: Metadata | None = None
@@ -222,13 +222,13 @@ class NewConversation(LenientBody):
     )
 
 
-class ConversationChange(LenientBody):
+class OpenAIConversationChange(LenientBody):
     metadata: Metadata
     """All of it: what is not named is gone."""
     model_config = ConfigDict(json_schema_extra={"examples": [{"metadata": {"topic": "foxes"}}]})
 
 
-class NewItems(LenientBody):
+class NewOpenAIItems(LenientBody):
     items: Items
     model_config = ConfigDict(
         json_schema_extra={

@@ -2,13 +2,14 @@
 with us: https://platform.openai.com/docs/api-reference/responses/create"""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from llmchat import domain
+from llmchat.chat.items import Piece
 from llmchat.domain import Image, Message, PromptMessage, Role
 from llmchat.errors import NotFound
 from llmchat.events import ToolCall
@@ -28,6 +29,12 @@ _MOST_ITEMS = 2000
 _ID = re.compile(r"(msg|rs|fc|fco)_([0-9A-Za-z]{1,64})(?:_([1-9][0-9]{0,3}))?")
 _TEXTS = ("input_text", "output_text", "text")
 _ROLES = {"developer": Role.SYSTEM}
+_PIECES: Mapping[str, Piece] = {
+    "msg": "content",
+    "fco": "content",
+    "rs": "reasoning",
+    "fc": "call",
+}
 
 
 class _Part(BaseModel):
@@ -196,13 +203,26 @@ def items_of(message: Message) -> Iterator[Json]:
             yield {**item, "role": role.value}
 
 
-def message_of_item(id: str) -> tuple[MessageId, str, int]:
-    """Of an item's id: its message, which of its items it is, and the place of a call. Raises
+def message_of_item(id: str) -> tuple[MessageId, Piece, int]:
+    """Of an item's id: its message, what of it the item is, and the place of a call. Raises
     NotFound for what is none of ours."""
     found = _ID.fullmatch(id)
     if found is None:
         raise no_item(id)
-    return MessageId(f"msg_{found[2]}"), found[1], int(found[3] or 1) - 1
+    return MessageId(f"msg_{found[2]}"), _PIECES[found[1]], int(found[3] or 1) - 1
+
+
+def item_of(message: Message, id: str) -> Json:
+    """The item with this id among those of its message. Raises NotFound."""
+    _, piece, place = message_of_item(id)
+    kinds = {"reasoning": "reasoning", "call": "function_call"}
+    known = [item for item in items_of(message) if kinds.get(piece, item["type"]) == item["type"]]
+    if piece == "content":
+        known = [item for item in known if item["type"] in ("message", "function_call_output")]
+    wanted = place if piece == "call" else 0
+    if wanted >= len(known):
+        raise no_item(id)
+    return known[wanted]
 
 
 def no_item(id: str) -> NotFound:

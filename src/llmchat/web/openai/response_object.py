@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from llmchat.chat.responses import response_id
-from llmchat.domain import Generation, Status
+from llmchat.domain import Status
 from llmchat.errors import Problem, RateLimited, UpstreamRateLimited
 from llmchat.events import Failed, Finished, Terminal, Usage
 
@@ -49,17 +48,17 @@ _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"
 _RATES = frozenset({RateLimited.type, UpstreamRateLimited.type})
 
 
-def begun(generation: Generation, request: Json, *, status: str = "queued") -> dict[str, Any]:
+def begun(id: str, model: str, created_at: datetime, request: Json) -> dict[str, Any]:
     """The response as long as nothing is said. `request` is what it repeats."""
     return {
-        "id": response_id(generation.id),
+        "id": id,
         "object": "response",
-        "created_at": seconds(generation.created_at),
+        "created_at": seconds(created_at),
         "completed_at": None,
-        "status": status,
+        "status": "queued" if request.get("background") else "in_progress",
         "error": None,
         "incomplete_details": None,
-        "model": generation.model,
+        "model": model,
         "output": [],
         "usage": None,
         **ECHOED,
@@ -96,6 +95,7 @@ def status_of(end: Terminal) -> tuple[str, str | None]:
 
 
 def live_status(status: Status) -> str:
+    """Of a response that has not ended."""
     return _STATUSES[status]
 
 
