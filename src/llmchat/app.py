@@ -276,12 +276,7 @@ def _services(parts: Parts) -> Services:
         ),
         history=history,
         responses=ResponseService(
-            chat=chat,
-            history=history,
-            conversations=conversations,
-            generations=generations,
-            responses=SqlResponseStore(database),
-            log=log,
+            chat, history, conversations, generations, SqlResponseStore(database), log
         ),
         items=ItemService(conversations, SqlItemStore(database, parts.now), news),
         sharing=SharingService(

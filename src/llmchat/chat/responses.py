@@ -66,7 +66,6 @@ class ResponseService:
 
     def __init__(
         self,
-        *,
         chat: ChatService,
         history: HistoryService,
         conversations: ConversationStore,

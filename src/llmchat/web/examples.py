@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from llmchat.web.openai import response_examples
+
 _CONVERSATION_ID = "conv_8DmOO6h2o06nVqsCmQgH4N7"
 _QUESTION_ID = "msg_8DmOPrLbgskYbvK7m5CJMwO"
 _ANSWER_ID = "msg_8DmOPrLh6IjliRbyIhIdWaN"
@@ -257,6 +259,7 @@ CHAT_COMPLETION: Example = {
 }
 
 BY_SCHEMA: Mapping[str, Example] = {
+    **response_examples.BY_SCHEMA,
     "ChatCompletion": CHAT_COMPLETION,
     "OpenAIFailure": {"error": OPENAI_ERROR},
     "OpenAIModel": OPENAI_MODEL,

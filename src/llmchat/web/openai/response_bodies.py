@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from llmchat.domain import Asked, Params
 from llmchat.web.bounds import Id, JsonObject, Line, ModelId, Text
@@ -21,12 +21,22 @@ _CHOICES = ("none", "auto", "required")
 _IGNORED = frozenset({"include", "stream_options", "context_management"})
 
 
+def _form_of(given: Any) -> str | None:
+    """The tag is in parentheses, as no field is: an error does not show it."""
+    if isinstance(given, str):
+        return "(text)"
+    return "(items)" if isinstance(given, list) else None
+
+
 class NewResponse(LenientBody):
     """What is not named here goes to the model's server as it is."""
 
     model: ModelId | None = None
     """`provider/name`; when left out, the server's default."""
-    input: Annotated[Text, Field(min_length=1)] | Items
+    input: Annotated[
+        Annotated[Text, Field(min_length=1), Tag("(text)")] | Annotated[Items, Tag("(items)")],
+        Discriminator(_form_of, "unexpected", "Input should be a text or a list of items"),
+    ]
     """A text, or items: messages, calls of functions and what came of them, reasoning."""
     instructions: Text | None = None
     """What the model is told first, for this response only: the next one does not inherit it."""

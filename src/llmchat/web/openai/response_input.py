@@ -44,12 +44,12 @@ class _Part(BaseModel):
 
 
 class InputText(_Part):
-    type: Literal["input_text", "output_text", "text"] = "input_text"
+    type: Literal["input_text", "output_text", "text"]
     text: Text
 
 
 class InputImage(_Part):
-    type: Literal["input_image"] = "input_image"
+    type: Literal["input_image"]
     image_url: ImageUrl
     """The image itself, as a data URL: this server fetches no addresses, and keeps no files."""
 
@@ -65,7 +65,7 @@ class InputImage(_Part):
 
 
 class Refusal(_Part):
-    type: Literal["refusal"] = "refusal"
+    type: Literal["refusal"]
     refusal: Text
 
 
@@ -109,7 +109,7 @@ class MessageItem(_Part):
 
 
 class FunctionCall(_Part):
-    type: Literal["function_call"] = "function_call"
+    type: Literal["function_call"]
     call_id: CallId
     name: CallId
     arguments: Text
@@ -120,7 +120,7 @@ class FunctionCall(_Part):
 
 
 class FunctionCallOutput(_Part):
-    type: Literal["function_call_output"] = "function_call_output"
+    type: Literal["function_call_output"]
     call_id: CallId
     output: Content
 
@@ -132,7 +132,7 @@ class FunctionCallOutput(_Part):
 class Reasoning(_Part):
     """What was thought is shown to no model again."""
 
-    type: Literal["reasoning"] = "reasoning"
+    type: Literal["reasoning"]
 
     def to_domain(self) -> None:
         return None
