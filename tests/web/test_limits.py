@@ -46,7 +46,10 @@ def test_the_limit_bites_on_every_route_that_changes_something(
 
     assert 429 not in before
     assert answer.status_code == 429
-    assert answer.json()["type"] == "rate_limited"
+    if path.startswith("/v1/"):
+        assert answer.json()["error"]["code"] == "rate_limit_exceeded"
+    else:
+        assert answer.json()["type"] == "rate_limited"
     assert answer.headers["ratelimit-limit"] == str(LIMIT)
     assert answer.headers["ratelimit-remaining"] == "0"
     assert 0 < int(answer.headers["ratelimit-reset"]) <= 60

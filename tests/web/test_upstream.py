@@ -171,6 +171,8 @@ async def test_health_tells_which_model_server_is_down(world: World) -> None:
 PLAIN: list[tuple[str, Json]] = [
     ("/api/llm/generate", {"prompt": "hello"}),
     ("/api/llm/chat", {"messages": [{"role": "user", "content": "hello"}]}),
+    ("/v1/chat/completions", {"messages": [{"role": "user", "content": "hello"}]}),
+    ("/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}], "stream": True}),
 ]
 
 

@@ -56,7 +56,8 @@ async def streamed(
         )
         answer = await unless_gone(request, asking)
         chunks = Chunks(head_of(new_id(_PREFIX), answer.model), with_usage=body.with_usage)
-        return AnswerEvents(answer, chunks, place.keep())
+        batches = use.door.while_good(caller, answer.batches())
+        return AnswerEvents(answer, frames_of(batches, chunks), place.keep())
 
 
 def head_of(id: str, model: str) -> Head:
@@ -79,8 +80,10 @@ async def frames_of(
 class AnswerEvents(EventStream):
     """The stream of an answer that is for its reader alone."""
 
-    def __init__(self, answer: AnswerStream, chunks: Chunks, over: Callable[[], None]) -> None:
-        super().__init__(frames_of(answer.batches(), chunks), over)
+    def __init__(
+        self, answer: AnswerStream, frames: AsyncGenerator[bytes, None], over: Callable[[], None]
+    ) -> None:
+        super().__init__(frames, over)
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -30,7 +30,7 @@ data: {"id":"chatcmpl-…","object":"chat.completion.chunk",…,"choices":[{"ind
 data: [DONE]
 
 """  # noqa: E501
-STREAMED: dict[str, Any] = {"text/event-stream": {"schema": {"type": "string"}, "example": _CHUNKS}}
+STREAMED: dict[str, Any] = {"text/event-stream": {"schema": {}, "example": _CHUNKS}}
 _EXPLAINED: Mapping[int, tuple[str, Problem]] = {
     400: (
         "The request cannot be read, or is not what was asked for.",

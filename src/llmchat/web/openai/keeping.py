@@ -102,6 +102,7 @@ async def _streamed(
             caller.user, generation.id, after=0, idle_seconds=use.heartbeat_seconds
         )
         assert batches is not None
+        batches = use.door.while_good(caller, batches)
         chunks = Chunks(head_of(generation.id, generation.model), with_usage=body.with_usage)
         return EventStream(frames_of(batches, chunks), place.keep())
 
