@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-Example = Mapping[str, Any]
+Example = dict[str, Any]
 
 _MODEL, _ANSWER = "demo/echo", "You said: the quick brown fox"
 OPENAI_ITEM: Example = {
