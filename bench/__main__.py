@@ -27,12 +27,13 @@ from bench.scenarios import (
     s5_fanout,
     s6_growth,
     s7_memory,
+    s9_gateway,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One of S1 to S7, and its share of the time; what it leaves over goes to the next ones."""
+    """One of S1 to S9, and its share of the time; what it leaves over goes to the next ones."""
 
     run: Callable[[Field, Outcome], Awaitable[None]]
     seconds: float
@@ -46,6 +47,7 @@ SCENARIOS = {
     "S5": Scenario(s5_fanout.run, 300, 20),
     "S6": Scenario(s6_growth.run, 1500, 24),
     "S7": Scenario(s7_memory.run, 1000, 26),
+    "S9": Scenario(s9_gateway.run, 300, 12),
 }
 CLOSING_SHARE = 0.9
 """Of a scenario's time: nothing is begun after it that would not be done before the end."""

@@ -101,10 +101,29 @@ class Llmchat:
         return f"/api/conversations/{conversation['id']}/messages", body
 
 
+@dataclass(frozen=True, slots=True)
+class Gateway(Llmchat):
+    """The service, by the door of OpenAI's clients: nothing is stored."""
+
+    name: str = "gateway"
+    dialect: Dialect = OPENAI
+
+    async def prepare(self, port: int, script: Script) -> Endpoint:
+        body = {
+            "model": f"openai/{script.model}",
+            "messages": [{"role": "user", "content": PROMPT}],
+            "stream": True,
+        }
+        return Endpoint(port, request("POST", "/v1/chat/completions", body, EVENT_STREAM))
+
+    begin = prepare
+
+
 DIRECT = OpenAISide("direct")
 RELAY = OpenAISide("relay", (sys.executable, "-m", "bench.relay"))
 ASGI = OpenAISide("asgi", (sys.executable, "-m", "bench.asgi"))
 LLMCHAT_SIDE = Llmchat()
+GATEWAY = Gateway()
 
 
 def node() -> OpenAISide | None:

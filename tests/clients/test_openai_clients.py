@@ -1,20 +1,11 @@
 """Clients of OpenAI's chat completions, unmodified, as their users run them."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
-from tests.clients.dialects import REQUESTS_PER_MINUTE, Dialects, dialects
+from tests.clients.dialects import REQUESTS_PER_MINUTE, Dialects
 from tests.clients.environments import PINS, python_of
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Dialects]:
-    async with dialects(tmp_path_factory.mktemp("clients")) as found:
-        yield found
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.mark.parametrize("environment", ["openai-1", "openai-2", "newest"])

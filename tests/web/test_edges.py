@@ -140,6 +140,20 @@ def test_a_page_elsewhere_may_ask_before_it_calls(shared: str) -> None:
     assert "access-control-allow-origin" not in other.headers
 
 
+def test_a_client_of_openai_in_a_page_elsewhere_may_call_too(shared: str) -> None:
+    asked = {
+        "Origin": APP,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type,x-conversation-id,"
+        "x-stainless-arch,x-stainless-lang,x-stainless-os,x-stainless-package-version,"
+        "x-stainless-retry-count,x-stainless-runtime,x-stainless-runtime-version,"
+        "x-stainless-timeout",
+    }
+    assert httpx2.options(f"{shared}/v1/chat/completions", headers=asked).status_code == 200
+    answer = httpx2.get(f"{shared}/v1/models", headers={"Origin": APP})
+    assert "X-Generation-Id" in answer.headers["access-control-expose-headers"]
+
+
 def test_it_sees_the_answer_and_its_errors(shared: str) -> None:
     for path, status in [("/api/conversations", 200), ("/api/conversations/none", 404)]:
         answer = httpx2.get(shared + path, headers={"Origin": APP})

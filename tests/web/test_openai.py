@@ -11,11 +11,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.client import Client, Json
+from tests.client import Client, Json, connect
 from tests.raw_http import RawClient
 from tests.upstream import mock_model, mock_upstream
 from tests.web.conftest import serving
-from tests.web.test_upstream import KEY, World, connect, post
+from tests.web.test_upstream import KEY, World, post
 
 PATH = "/v1/chat/completions"
 HELLO: list[Json] = [{"role": "user", "content": "hello"}]
@@ -284,6 +284,7 @@ async def test_a_conversation_takes_what_is_new_and_nothing_else(client: Client)
     wrong: list[tuple[str, list[Json], int]] = [
         ("conv_nobody", HELLO, 404),
         (conversation, [*HELLO, {"role": "assistant", "content": "hi"}], 400),
+        (conversation, [*HELLO, {"role": "assistant", "content": "hi"}, *HELLO], 400),
         (conversation, [{"role": "tool", "tool_call_id": "x", "content": "x"}], 400),
         ("not an id!", HELLO, 400),
     ]

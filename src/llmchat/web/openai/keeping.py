@@ -43,7 +43,7 @@ async def kept(
     the answer is written to its end."""
     question = body.to_question()
     newest = newest_of(question.messages)
-    await _take_system_prompt(use, caller, id, question)
+    await _begin(use, caller, id, question)
     turn = await use.chat.send(
         caller.user,
         id,
@@ -81,15 +81,17 @@ def newest_of(messages: Sequence[PromptMessage]) -> Newest:
     )
 
 
-async def _take_system_prompt(
-    use: Services, caller: Principal, id: ConversationId, question: Question
-) -> None:
-    """The client's, where the conversation has not begun and has none of its own."""
-    system = [m.content for m in question.messages if m.role is Role.SYSTEM and m.content]
-    conversation = await use.history.get(caller.user, id)
-    if not system or conversation.system_prompt is not None:
+async def _begin(use: Services, caller: Principal, id: ConversationId, question: Question) -> None:
+    """A conversation that is empty takes the client's system prompt, unless it has its own."""
+    if (await use.history.messages(caller.user, id, limit=1)).items:
         return
-    if not (await use.history.messages(caller.user, id, limit=1)).items:
+    if any(message.role is Role.ASSISTANT for message in question.messages):
+        raise Invalid(
+            "The conversation of X-Conversation-Id is empty, and these messages go on with another: "
+            "only what follows the last answer would be kept. Begin it with a question."
+        )
+    system = [m.content for m in question.messages if m.role is Role.SYSTEM and m.content]
+    if system and (await use.history.get(caller.user, id)).system_prompt is None:
         await use.history.update(caller.user, id, {"system_prompt": "\n\n".join(system)})
 
 
