@@ -21,9 +21,11 @@ from llmchat.chat.budget import Budget
 from llmchat.chat.context import Prompts
 from llmchat.chat.feed import Feed
 from llmchat.chat.history import HistoryService
+from llmchat.chat.items import ItemService
 from llmchat.chat.news import News
 from llmchat.chat.quota import Quota
 from llmchat.chat.recovery import Recovery
+from llmchat.chat.responses import ResponseService
 from llmchat.chat.retention import Retention
 from llmchat.chat.runner import Runner
 from llmchat.chat.service import ChatService
@@ -44,8 +46,10 @@ from llmchat.store.audit import SqlAuditStore
 from llmchat.store.clientmessages import SqlClientMessages
 from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.generations import SqlGenerationStore
+from llmchat.store.items import SqlItemStore
 from llmchat.store.keys import SqlKeyStore
 from llmchat.store.members import SqlMemberStore
+from llmchat.store.responses import SqlResponseStore
 from llmchat.tokenlog.memory import MemoryTokenLog
 from llmchat.web import api
 from llmchat.web.deps import Services
@@ -114,6 +118,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with AsyncExitStack() as stack:
             app.state.parts = await _open(settings, stack)
             app.state.services = _services(app.state.parts)
+            await stack.enter_async_context(app.state.services.responses)
             yield
 
     return api.build(
@@ -240,26 +245,29 @@ def _heard(runner: Runner, sweep: Sweep, news: News, signal: Signal) -> None:
 
 
 def _services(parts: Parts) -> Services:
-    settings, log = parts.settings, parts.engines.log
-    stopping = Stopping(parts.runner, parts.recovery, parts.generations)
-    quota = Quota(parts.generations, settings.max_live_generations)
+    settings, log, database = parts.settings, parts.engines.log, parts.engines.database
+    conversations, generations, news = parts.conversations, parts.generations, parts.news
+    stopping = Stopping(parts.runner, parts.recovery, generations)
+    quota = Quota(generations, settings.max_live_generations)
+    chat = ChatService(
+        conversations=conversations,
+        generations=generations,
+        log=log,
+        models=parts.models,
+        runner=parts.runner,
+        stopping=stopping,
+        news=news,
+        quota=quota,
+        budget=parts.budget,
+        defaults=defaults.params(settings),
+    )
+    history = HistoryService(conversations=conversations, log=log, stopping=stopping, news=news)
     return Services(
         door=entrance.door(settings, parts.keys, parts.issuer_tokens, parts.rates),
         keys=parts.keys,
         audit=parts.audit,
         places=Places(per_caller=settings.max_streams_per_caller, in_all=settings.max_streams),
-        chat=ChatService(
-            conversations=parts.conversations,
-            generations=parts.generations,
-            log=log,
-            models=parts.models,
-            runner=parts.runner,
-            stopping=stopping,
-            news=parts.news,
-            quota=quota,
-            budget=parts.budget,
-            defaults=defaults.params(settings),
-        ),
+        chat=chat,
         asking=AskingService(
             models=parts.models,
             runner=parts.runner,
@@ -267,19 +275,16 @@ def _services(parts: Parts) -> Services:
             budget=parts.budget,
             defaults=defaults.params(settings),
         ),
-        history=HistoryService(
-            conversations=parts.conversations,
-            log=log,
-            stopping=stopping,
-            news=parts.news,
+        history=history,
+        responses=ResponseService(
+            chat, history, conversations, generations, SqlResponseStore(database), log
         ),
-        client_messages=SqlClientMessages(parts.engines.database),
+        client_messages=SqlClientMessages(database),
+        items=ItemService(conversations, SqlItemStore(database, parts.now), news),
         sharing=SharingService(
-            members=SqlMemberStore(parts.engines.database, parts.now),
-            conversations=parts.conversations,
-            now=parts.now,
+            members=SqlMemberStore(database, parts.now), conversations=conversations, now=parts.now
         ),
-        watch=ConversationWatch(parts.conversations, log, parts.feed),
+        watch=ConversationWatch(conversations, log, parts.feed),
         models=parts.models,
         not_ready=parts.not_ready,
         warnings=parts.warnings,

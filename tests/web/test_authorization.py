@@ -16,13 +16,17 @@ from tests.issuer import AUDIENCE, Issuer, issuing
 from tests.web.conftest import UNPACED
 from tests.web.locked import Locked, bearer, locked_service
 
-Thing = Literal["conversation", "message", "generation", "session", "key", "model"]
+Thing = Literal[
+    "conversation", "message", "generation", "session", "key", "model", "response", "item"
+]
 Part = Literal["viewer", "editor", "owner"]
 ECHO = {"model": "demo/echo", "params": {"extra": UNPACED}}
 SAY = {"content": "hello", **ECHO}
 GUEST = {"user": "guest", "role": "viewer"}
 ASKED = {"id": "q1", "role": "user", "parts": [{"type": "text", "text": "hello"}]}
 UI_CHAT = {"id": "a-chat", "messages": [ASKED], **ECHO}
+RESPOND = {"model": "demo/echo", "input": "hello", **UNPACED}
+ITEMS = {"items": [{"role": "user", "content": "hello"}]}
 SESSION = {"session_id": "mine", "message": "hello", **ECHO}
 PUBLIC = {"/api/session", "/api/shared/{secret}", "/health", "/health/live", "/health/ready"}
 # What is no operation of the API: files, and the document itself.
@@ -92,6 +96,21 @@ ROWS: Mapping[tuple[str, str], Row] = {
     ("post", "/v1/chat/completions"): Row(
         "chat", 200, body={"messages": [{"role": "user", "content": "hello"}], "model": "demo/echo"}
     ),
+    ("post", "/v1/responses"): Row("chat", 200, body=RESPOND),
+    ("get", "/v1/responses/{id}"): Row("read", 200, "response"),
+    ("delete", "/v1/responses/{id}"): Row("chat", 200, "response", part="owner"),
+    ("post", "/v1/responses/{id}/cancel"): Row("chat", 200, "response", part="editor"),
+    ("get", "/v1/responses/{id}/input_items"): Row("read", 200, "response"),
+    ("post", "/v1/conversations"): Row("chat", 200, body={}),
+    ("get", "/v1/conversations/{id}"): Row("read", 200, "conversation"),
+    ("post", "/v1/conversations/{id}"): Row(
+        "chat", 200, "conversation", {"metadata": {"a": "b"}}, "editor"
+    ),
+    ("delete", "/v1/conversations/{id}"): Row("chat", 200, "conversation", part="owner"),
+    ("get", "/v1/conversations/{id}/items"): Row("read", 200, "conversation"),
+    ("post", "/v1/conversations/{id}/items"): Row("chat", 200, "conversation", ITEMS, "editor"),
+    ("get", "/v1/conversations/{id}/items/{item_id}"): Row("read", 200, "item"),
+    ("delete", "/v1/conversations/{id}/items/{item_id}"): Row("chat", 200, "item", part="editor"),
     ("get", "/v1/models"): Row("read", 200),
     ("get", "/v1/models/{id}"): Row("read", 200, "model"),
 }
@@ -208,7 +227,7 @@ def test_each_caller_gets_what_is_theirs_and_no_more(
         owner = bearer(dict(headers["the owner"])["Authorization"].split()[1])
         id = _make(client, service, owner, row.thing)
         with client.stream(
-            method, path.format(id=id, user="guest"), json=row.body, headers=headers[caller.name]
+            method, _at(path, id), json=row.body, headers=headers[caller.name]
         ) as answer:
             status = answer.status_code
 
@@ -242,6 +261,11 @@ def _make(
             named = {**SESSION, "session_id": "of-the-owner"}
             client.post("/api/llm/chat/session", json=named, headers=owner).raise_for_status()
             return "of-the-owner"
+    return _make_shared(client, owner, thing)
+
+
+def _make_shared(client: httpx2.Client, owner: Mapping[str, str], thing: Thing) -> str:
+    """One that others have a part in."""
     conversation = client.post("/api/conversations", json={}, headers=owner).json()["id"]
     _share(client, f"/api/conversations/{conversation}/members", owner)
     if thing == "conversation":
@@ -251,7 +275,18 @@ def _make(
     ).json()
     generation = sent["generation"]["id"]
     client.get(f"/api/generations/{generation}/stream", headers=owner).raise_for_status()
-    return str(sent["reply"]["id"] if thing == "message" else generation)
+    made: Mapping[Thing, str] = {
+        "message": sent["reply"]["id"],
+        "item": f"{conversation} {sent['reply']['id']}",
+        "response": generation.replace("gen_", "resp_"),
+        "generation": generation,
+    }
+    return made[thing]
+
+
+def _at(path: str, id: str) -> str:
+    id, _, item = id.partition(" ")
+    return path.format(id=id, item_id=item, user="guest")
 
 
 def _share(client: httpx2.Client, members: str, owner: Mapping[str, str]) -> None:
@@ -277,7 +312,7 @@ def test_what_is_anothers_answers_as_if_it_were_not_there(
         answers = [
             client.request(
                 method,
-                path.format(id=id, user="guest"),
+                _at(path, id),
                 json=row.body,
                 headers=headers["another user"],
             )

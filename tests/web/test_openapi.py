@@ -44,6 +44,14 @@ CONTRACT = {
     "/v1/chat/completions": {"post"},
     "/v1/models": {"get"},
     "/v1/models/{id}": {"get"},
+    "/v1/responses": {"post"},
+    "/v1/responses/{id}": {"get", "delete"},
+    "/v1/responses/{id}/cancel": {"post"},
+    "/v1/responses/{id}/input_items": {"get"},
+    "/v1/conversations": {"post"},
+    "/v1/conversations/{id}": {"get", "post", "delete"},
+    "/v1/conversations/{id}/items": {"get", "post"},
+    "/v1/conversations/{id}/items/{item_id}": {"get", "delete"},
     "/health": {"get"},
     "/health/live": {"get"},
     "/health/ready": {"get"},
@@ -192,7 +200,7 @@ async def test_every_example_of_an_answer_is_one(document: Json) -> None:
                 name = answer["schema"]["$ref"].rpartition("/")[2]
                 assert name in shown or name == "Live", (method, path)
             else:
-                assert answer["example"].startswith(("retry: 1000\n\n", "data: {"))
+                assert answer["example"].startswith(("retry: 1000\n\n", "data: {", "event: "))
 
 
 async def _existing(client: Client, path: str) -> str:
@@ -201,8 +209,8 @@ async def _existing(client: Client, path: str) -> str:
         return path.replace("{id}", "fox-1")
     if "{" not in path:
         return path
-    if path.startswith("/v1/models"):
-        return path.replace("{id}", "demo/echo")
+    if path.startswith("/v1/"):
+        return await _existing_of_openai(client, path)
     conversation = await client.conversation()
     if "{secret}" in path:
         link = await client.http.post(f"/api/conversations/{conversation}/link")
@@ -213,6 +221,17 @@ async def _existing(client: Client, path: str) -> str:
     await client.read(sent.generation_id)
     in_messages = path.startswith("/api/messages")
     return path.replace("{id}", sent.reply_id if in_messages else sent.generation_id)
+
+
+async def _existing_of_openai(client: Client, path: str) -> str:
+    if path.startswith("/v1/models"):
+        return path.replace("{id}", "demo/echo")
+    conversation = await client.conversation()
+    sent = await client.send(conversation, model="demo/echo")
+    await client.read(sent.generation_id)
+    if path.startswith("/v1/responses"):
+        return path.replace("{id}", sent.generation_id.replace("gen_", "resp_"))
+    return path.format(id=conversation, item_id=sent.reply_id)
 
 
 def _errors(document: Json, schema: Json, value: Any) -> list[str]:

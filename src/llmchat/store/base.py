@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from llmchat.access.members import Right
 from llmchat.domain import (
+    Asked,
     Conversation,
     Generation,
     Message,
@@ -56,11 +57,12 @@ ACTIVE_LEAF = ActiveLeaf()
 @dataclass(frozen=True, slots=True)
 class TurnDraft:
     """A question: its text, and its `parts` where there are images among it. Or `tool_results`,
-    which answer all the calls of the message that they are put behind. `parent_id` None begins a
-    new branch at the root. A `worker` owns the generation from its birth when the conversation is
-    idle, which saves it a claim before the first token. `client_id` is what the client calls it."""
+    which answer all the calls of the message that they are put behind; or `asked`, with one message
+    or more. `parent_id` None begins a new branch at the root. A `worker` owns the generation from
+    its birth when the conversation is idle, which saves it a claim before the first token. With a
+    draft for its id, the conversation is made with the turn. `client_id`: its client's name for it."""
 
-    conversation_id: ConversationId
+    conversation_id: ConversationId | ConversationDraft
     content: str
     model: str
     params: Params
@@ -71,6 +73,7 @@ class TurnDraft:
     parts: Sequence[Part] = ()
     tool_results: Sequence[ToolResult] = ()
     client_id: str | None = None
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)

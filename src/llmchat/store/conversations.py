@@ -154,7 +154,10 @@ class SqlConversationStore:
     async def add_turn(self, owner: OwnerId, draft: TurnDraft) -> Turn:
         async with self._database.write() as session:
             id = draft.conversation_id
-            conversation = await permitted(session, owner, id, Right.CHANGE, locked=True)
+            if isinstance(id, ConversationDraft):
+                conversation = ConversationRow(**self._columns(owner, id))
+            else:
+                conversation = await permitted(session, owner, id, Right.CHANGE, locked=True)
             turn = await turns.add_turn(session, conversation, owner, draft, self._now())
             if draft.client_id is not None and not turn.replayed:
                 await name_message(session, turn.message, draft.client_id)

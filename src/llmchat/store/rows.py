@@ -156,6 +156,7 @@ class GenerationRow(SQLModel, table=True):
     first_token_at: datetime | None = time_column(nullable=True)
     ended_at: datetime | None = time_column(nullable=True)
     attempt_began_at: int = offset_column()
+    instructions: str | None = None
 
     def to_domain(self) -> domain.Generation:
         return domain.Generation(
@@ -176,6 +177,7 @@ class GenerationRow(SQLModel, table=True):
             ended_at=self.ended_at,
             attempt_began_at=self.attempt_began_at,
             stop_requested=self.stop_requested,
+            instructions=self.instructions,
         )
 
 

@@ -15,6 +15,7 @@ from llmchat.store.base import ActiveLeaf, IdempotencyKey, ReplyDraft, TurnDraft
 from llmchat.store.branches import with_siblings
 from llmchat.store.members import is_open_to
 from llmchat.store.questions import new_message, questions
+from llmchat.store.responses import response_of
 from llmchat.store.rows import ConversationRow, GenerationRow, IdempotencyRow, MessageRow
 from llmchat.store.upsert import inserting
 
@@ -32,11 +33,18 @@ async def add_turn(
     id = GenerationId(new_id("gen"))
     if (made := await _made_before(session, caller, draft.idempotency, id, now)) is not None:
         return made
+    # One that is new is stored only now: behind a key that had made one before.
+    session.add(conversation)
+    await session.flush()
     earlier = await _earlier(session, conversation, draft.on_busy)
     parent = await _parent(session, conversation, draft.parent_id)
     asked = questions(conversation, parent, draft, now)
     session.add_all(asked)
-    return await _add_work(session, conversation, asked, draft, id, now, earlier)
+    told = None if draft.asked is None else draft.asked.instructions
+    turn = await _add_work(session, conversation, asked, draft, id, now, earlier, told)
+    if draft.asked is not None and draft.asked.request is not None:
+        session.add(response_of(id, draft.asked.request, asked))
+    return turn
 
 
 async def add_reply(
@@ -54,7 +62,16 @@ async def add_reply(
         raise Invalid(f"{sibling.id} is no answer: only an assistant's message is made anew.")
     earlier = await _earlier(session, conversation, draft.on_busy)
     question = await message_in(session, conversation.id, sibling.parent_id)
-    return await _add_work(session, conversation, [question], draft, id, now, earlier)
+    told = await _instructions_of(session, sibling)
+    return await _add_work(session, conversation, [question], draft, id, now, earlier, told)
+
+
+async def _instructions_of(session: AsyncSession, answer: MessageRow) -> str | None:
+    its = select(col(GenerationRow.instructions)).where(
+        col(GenerationRow.id) == answer.generation_id
+    )
+    found: str | None = await session.scalar(its)
+    return found
 
 
 async def message_in(session: AsyncSession, conversation_id: str, id: str) -> MessageRow:
@@ -101,6 +118,7 @@ async def _add_work(
     id: GenerationId,
     now: datetime,
     earlier: Sequence[GenerationRow],
+    instructions: str | None = None,
 ) -> Turn:
     reply = new_message(conversation, asked[-1], Role.ASSISTANT, "", Status.STREAMING, now)
     claimed = draft.worker is not None and not earlier
@@ -115,6 +133,7 @@ async def _add_work(
         worker=draft.worker if claimed else None,
         created_at=now,
         started_at=now if claimed else None,
+        instructions=instructions,
     )
     reply.model = draft.model
     reply.generation_id = generation.id

@@ -24,8 +24,10 @@ from llmchat.web import (
 )
 from llmchat.web.bodylimit import BodyLimit
 from llmchat.web.hosts import AllowedHosts
+from llmchat.web.openai import conversations as openai_conversations
 from llmchat.web.openai import door as openai_door
 from llmchat.web.openai import headers as openai_headers
+from llmchat.web.openai import responses as openai_responses
 from llmchat.web.requests import RequestContext
 
 # The headers that a page elsewhere may send, and those that it gets to see.
@@ -37,8 +39,8 @@ _SHOWN = [
     *openai_headers.SHOWN,
 ]
 _DOORS = (
-    *(history, chat, sharing, sessions, llm, aisdk, openai_door),
-    *(keys, session, health, docs),
+    *(history, chat, sharing, sessions, llm, aisdk, keys, session, health, docs),
+    *(openai_door, openai_responses, openai_conversations),
 )
 
 

@@ -12,6 +12,8 @@ from llmchat.access.keys import Keys
 from llmchat.chat.asking import AskingService
 from llmchat.chat.clientchats import ClientMessages
 from llmchat.chat.history import HistoryService
+from llmchat.chat.items import ItemService
+from llmchat.chat.responses import ResponseService
 from llmchat.chat.service import ChatService
 from llmchat.chat.sharing import SharingService
 from llmchat.chat.watching import ConversationWatch
@@ -35,6 +37,8 @@ class Services:
     asking: AskingService
     history: HistoryService
     client_messages: ClientMessages
+    responses: ResponseService
+    items: ItemService
     sharing: SharingService
     watch: ConversationWatch
     models: Models

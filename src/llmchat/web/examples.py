@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmchat.web import examples_ui
+from llmchat.web.openai import response_examples
 
 _CONVERSATION_ID = "conv_8DmOO6h2o06nVqsCmQgH4N7"
 _QUESTION_ID = "msg_8DmOPrLbgskYbvK7m5CJMwO"
@@ -259,6 +260,7 @@ CHAT_COMPLETION: Example = {
 }
 
 BY_SCHEMA: Mapping[str, Example] = {
+    **response_examples.BY_SCHEMA,
     "ChatCompletion": CHAT_COMPLETION,
     "OpenAIFailure": {"error": OPENAI_ERROR},
     "OpenAIModel": OPENAI_MODEL,

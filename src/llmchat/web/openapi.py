@@ -155,6 +155,8 @@ _IDS = {
     "/api/conversations": "The `id` of a conversation, as `POST /api/conversations` gives it.",
     "/api/messages": "The `id` of an answer, as the messages of its conversation show it.",
     "/api/chat": "Your own name for the chat, or the `id` of its conversation.",
+    "/v1/responses": "The `id` of a response, or that of a generation with `resp_` for `gen_`.",
+    "/v1/conversations": "The `id` of a conversation, wherever it was begun.",
     "/api/keys": "The `id` of a key, as the list of keys shows it.",
     "/api/generations": "The `id` of a generation, as the answer to a send names it.",
 }
