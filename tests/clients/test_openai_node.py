@@ -71,6 +71,17 @@ async def test_its_errors_are_its_own(shop: Path, service: Service) -> None:
     assert broken["name"] == "APIError"
 
 
+async def test_a_response_is_read_on_behind_the_last_event_that_was_seen(
+    shop: Path, service: Service
+) -> None:
+    done = await run(shop, service, "responses", f"openai/{mock_model(tokens=40, rate=40)}")
+    story = "".join(f"t{number} " for number in range(40))
+    assert done["text"] == done["whole"] == story
+    assert done["status"] == "completed"
+    first = done["last"] + 1
+    assert done["numbers"] == list(range(first, first + len(done["numbers"])))
+
+
 async def test_who_breaks_off_stops_the_models_server(
     shop: Path, service: Service, upstream: Upstream
 ) -> None:

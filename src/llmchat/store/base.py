@@ -60,7 +60,7 @@ class TurnDraft:
     which answer all the calls of the message that they are put behind; or `asked`, with one message
     or more. `parent_id` None begins a new branch at the root. A `worker` owns the generation from
     its birth when the conversation is idle, which saves it a claim before the first token. With a
-    draft for its id, the conversation is made with the turn. `client_id`: its client's name for it."""
+    draft for its id, the conversation is made with the turn. `client_id` is its client's."""
 
     conversation_id: ConversationId | ConversationDraft
     content: str

@@ -41,6 +41,27 @@ const scenarios = {
     }
   },
 
+  // Begun in the background, left after some events, read on behind the last of them.
+  async responses() {
+    const input = "the quick brown fox";
+    const asked = { model, input, background: true, stream: true };
+    let id, last, before = "", behind = "";
+    for await (const event of await client.responses.create(asked)) {
+      id ??= event.response?.id;
+      last = event.sequence_number;
+      if (event.type === "response.output_text.delta") before += event.delta;
+      if (before.includes("t3 ")) break;
+    }
+    const rest = await client.responses.retrieve(id, { stream: true, starting_after: last });
+    const numbers = [];
+    for await (const event of rest) {
+      numbers.push(event.sequence_number);
+      if (event.type === "response.output_text.delta") behind += event.delta;
+    }
+    const whole = await client.responses.retrieve(id);
+    return { text: before + behind, whole: whole.output_text, status: whole.status, last, numbers };
+  },
+
   async abort() {
     const stream = await client.chat.completions.create({ model, messages, stream: true });
     for await (const chunk of stream)
