@@ -7,7 +7,17 @@ from alembic import context
 from sqlalchemy import Connection, create_engine, event, pool, text
 from sqlmodel import SQLModel
 
-from llmchat.store import audit, feedback, keys, postgres, rows, searchable, usage_rows
+from llmchat.store import (
+    audit,
+    clientmessages,
+    feedback,
+    keys,
+    postgres,
+    responses,
+    rows,
+    searchable,
+    usage_rows,
+)
 
 CONNECT_SECONDS = 10
 # Any number that nobody else in this database takes for a lock of theirs.
@@ -16,7 +26,8 @@ UPGRADE_LOCK = 0x6C6C6D63686174
 url = str(context.config.get_main_option("sqlalchemy.url"))
 target = SQLModel.metadata
 tables = (
-    *(rows.ConversationRow, audit.AuditRow, feedback.FeedbackRow, keys.ApiKeyRow),
+    *(rows.ConversationRow, audit.AuditRow, clientmessages.ClientMessageRow),
+    *(feedback.FeedbackRow, keys.ApiKeyRow, responses.ResponseRow),
     *(searchable.SearchableRow, usage_rows.UsageRow),
 )
 assert all(table.metadata is target for table in tables)

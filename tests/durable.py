@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from llmchat.mock.ledger import ResponseRecord
 from tests.client import Client, Sent
@@ -21,9 +22,11 @@ def settings_of(folder: Path, upstream: Upstream) -> dict[str, str | float]:
     return {"LLMCHAT_CONFIG": str(config), "LLMCHAT_SHUTDOWN_GRACE_SECONDS": 0}
 
 
-async def begun(client: Client, model: str = PACED, *, tokens: int = 20) -> tuple[Sent, Reader]:
+async def begun(
+    client: Client, model: str = PACED, *, tokens: int = 20, **fields: Any
+) -> tuple[Sent, Reader]:
     """An answer in the middle, and a reader who has seen that much."""
-    sent = await client.send(await client.conversation(), model=model)
+    sent = await client.send(await client.conversation(), model=model, **fields)
     reader = client.reader(sent.generation_id)
     async with asyncio.timeout(30):
         await reader.read_until(lambda it: len(it.text.split()) >= tokens)

@@ -50,6 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with AsyncExitStack() as stack:
             app.state.parts = await _open(settings, stack)
             app.state.services = services_of(app.state.parts)
+            await stack.enter_async_context(app.state.services.responses)
             yield
 
     return api.build(

@@ -216,6 +216,8 @@ class Generation:
     key_id: KeyId | None = None
     timing: Timing | None = None
     begun: Begun = Begun()
+    instructions: str | None = None
+    """What the model is told first, instead of the conversation's system prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +266,28 @@ class PromptMessage:
     parts: Sequence[Part] = ()
     tool_calls: Sequence[ToolCall] = ()
     tool_call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a turn begins with that is not one question: any messages, which become messages of the
+    conversation in their order. `instructions` are what a model is told first for this one answer,
+    instead of the conversation's system prompt; `request` is what a door repeats of it later."""
+
+    messages: Sequence[PromptMessage]
+    instructions: str | None = None
+    request: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a door keeps of the request that a generation answers: what it repeats, and the messages
+    that came with it. One that was `deleted` is shown no more; its text stays in its conversation.
+    """
+
+    request: Json
+    inputs: Sequence[MessageId]
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

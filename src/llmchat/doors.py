@@ -3,46 +3,39 @@
 from llmchat import answering, entrance
 from llmchat.chat.asking import AskingService
 from llmchat.chat.history import HistoryService
+from llmchat.chat.items import ItemService
 from llmchat.chat.library import LibraryService
 from llmchat.chat.quota import Quota
+from llmchat.chat.responses import ResponseService
 from llmchat.chat.service import ChatService
 from llmchat.chat.sharing import SharingService
 from llmchat.chat.stopping import Stopping
 from llmchat.chat.watching import ConversationWatch
 from llmchat.parts import VERSION, Parts
 from llmchat.store.archives import SqlArchiveStore
+from llmchat.store.clientmessages import SqlClientMessages
 from llmchat.store.feedback import SqlFeedbackStore
+from llmchat.store.items import SqlItemStore
 from llmchat.store.members import SqlMemberStore
+from llmchat.store.responses import SqlResponseStore
 from llmchat.store.usage import SqlUsageStore
 from llmchat.web.deps import Services
 from llmchat.web.places import Places
 
 
 def services_of(parts: Parts) -> Services:
-    settings, log = parts.settings, parts.engines.log
-    stopping = Stopping(parts.runner, parts.recovery, parts.generations)
-    quota = Quota(parts.generations, settings.max_live_generations)
-    history = HistoryService(
-        conversations=parts.conversations, log=log, stopping=stopping, news=parts.news
-    )
+    settings, log, database = parts.settings, parts.engines.log, parts.engines.database
+    conversations, generations, news = parts.conversations, parts.generations, parts.news
+    stopping = Stopping(parts.runner, parts.recovery, generations)
+    quota = Quota(generations, settings.max_live_generations)
+    chat = _chat(parts, stopping, quota)
+    history = HistoryService(conversations=conversations, log=log, stopping=stopping, news=news)
     return Services(
         door=entrance.door(settings, parts.keys, parts.issuer_tokens, parts.rates),
         keys=parts.keys,
         audit=parts.audit,
         places=Places(per_caller=settings.max_streams_per_caller, in_all=settings.max_streams),
-        chat=ChatService(
-            conversations=parts.conversations,
-            generations=parts.generations,
-            log=log,
-            models=parts.models,
-            runner=parts.runner,
-            stopping=stopping,
-            news=parts.news,
-            quota=quota,
-            budget=parts.budget,
-            spending=parts.spending,
-            defaults=answering.defaults(settings),
-        ),
+        chat=chat,
         asking=AskingService(
             models=parts.models,
             runner=parts.runner,
@@ -51,20 +44,39 @@ def services_of(parts: Parts) -> Services:
             defaults=answering.defaults(settings),
         ),
         history=history,
-        library=LibraryService(SqlArchiveStore(parts.engines.database, parts.now), history),
-        feedback=SqlFeedbackStore(parts.engines.database, parts.now),
-        sharing=SharingService(
-            members=SqlMemberStore(parts.engines.database, parts.now),
-            conversations=parts.conversations,
-            now=parts.now,
+        library=LibraryService(SqlArchiveStore(database, parts.now), history),
+        feedback=SqlFeedbackStore(database, parts.now),
+        responses=ResponseService(
+            chat, history, conversations, generations, SqlResponseStore(database), log
         ),
-        watch=ConversationWatch(parts.conversations, log, parts.feed),
+        client_messages=SqlClientMessages(database),
+        items=ItemService(conversations, SqlItemStore(database, parts.now), news),
+        sharing=SharingService(
+            members=SqlMemberStore(database, parts.now), conversations=conversations, now=parts.now
+        ),
+        watch=ConversationWatch(conversations, log, parts.feed),
         models=parts.models,
-        usage=SqlUsageStore(parts.engines.database, parts.now),
+        usage=SqlUsageStore(database, parts.now),
         not_ready=parts.not_ready,
         warnings=parts.warnings,
         heartbeat_seconds=settings.heartbeat_seconds,
         # The settings are about the embedded store; Redis writes its file, and syncs it later.
         durability="process" if parts.engines.shared else settings.durability,
         version=VERSION,
+    )
+
+
+def _chat(parts: Parts, stopping: Stopping, quota: Quota) -> ChatService:
+    return ChatService(
+        conversations=parts.conversations,
+        generations=parts.generations,
+        log=parts.engines.log,
+        models=parts.models,
+        runner=parts.runner,
+        stopping=stopping,
+        news=parts.news,
+        quota=quota,
+        budget=parts.budget,
+        spending=parts.spending,
+        defaults=answering.defaults(parts.settings),
     )

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from llmchat.access.members import MemberStore
 from llmchat.access.usage import Reservation, UsageStore
+from llmchat.chat.clientchats import ClientMessages
 from llmchat.domain import (
     LOCAL_OWNER,
     Conversation,
@@ -35,6 +36,7 @@ from llmchat.store.base import (
     TurnDraft,
     Unfinished,
 )
+from llmchat.store.clientmessages import SqlClientMessages
 from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.database import Database
 from llmchat.store.feedback import SqlFeedbackStore
@@ -67,6 +69,7 @@ class Stores:
     usage: UsageStore
     feedback: FeedbackStore
     archives: ArchiveStore
+    client_messages: ClientMessages
     time: SetTime
 
     async def conversation(self, owner: OwnerId = ME, title: str | None = None) -> Conversation:
@@ -170,6 +173,7 @@ def stores_in(database: Database) -> Stores:
         SqlUsageStore(database, time.now),
         SqlFeedbackStore(database, time.now),
         SqlArchiveStore(database, time.now),
+        SqlClientMessages(database),
         time,
     )
 

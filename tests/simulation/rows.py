@@ -76,16 +76,18 @@ class Rows:
         ]
 
     def add_turn(self, owner: OwnerId, draft: TurnDraft) -> Turn:
-        earlier = [row.generation for row in self.line(draft.conversation_id)]
+        conversation_id = draft.conversation_id
+        assert isinstance(conversation_id, str), "conversations are made before the turns"
+        earlier = [row.generation for row in self.line(conversation_id)]
         if earlier and draft.on_busy is OnBusy.REJECT:
             raise Busy(earlier[0].id)
         number = next(self._numbers)
         id, reply_id = GenerationId(f"gen_{number}"), MessageId(f"reply_{number}")
-        question = self._add(draft, MessageId(f"question_{number}"), draft.content)
-        reply = self._add(draft, reply_id, "", question.id, id)
+        question = self._add(conversation_id, MessageId(f"question_{number}"), draft.content)
+        reply = self._add(conversation_id, reply_id, "", question.id, id)
         generation = Generation(
             id=id,
-            conversation_id=draft.conversation_id,
+            conversation_id=conversation_id,
             message_id=reply_id,
             owner=owner,
             status=Status.QUEUED,
@@ -111,7 +113,7 @@ class Rows:
 
     def _add(
         self,
-        draft: TurnDraft,
+        conversation_id: ConversationId,
         id: MessageId,
         text: str,
         asks: MessageId | None = None,
@@ -120,7 +122,7 @@ class Rows:
         status = Status.STREAMING if of else Status.COMPLETE
         role = Role.ASSISTANT if of else Role.USER
         self.messages[id] = Message(
-            id, draft.conversation_id, asks, role, text, "", status, None, of, None, None, [], NOON
+            id, conversation_id, asks, role, text, "", status, None, of, None, None, [], NOON
         )
         return self.messages[id]
 

@@ -17,11 +17,25 @@ from tests.issuer import AUDIENCE, Issuer, issuing
 from tests.web.conftest import UNPACED
 from tests.web.locked import Locked, bearer, locked_service
 
-Thing = Literal["conversation", "message", "cut message", "generation", "session", "key", "model"]
+Thing = Literal[
+    "conversation",
+    "message",
+    "cut message",
+    "generation",
+    "session",
+    "key",
+    "model",
+    "response",
+    "item",
+]
 Part = Literal["viewer", "editor", "owner"]
 ECHO = {"model": "demo/echo", "params": {"extra": UNPACED}}
 SAY = {"content": "hello", **ECHO}
 GUEST = {"user": "guest", "role": "viewer"}
+ASKED = {"id": "q1", "role": "user", "parts": [{"type": "text", "text": "hello"}]}
+UI_CHAT = {"id": "a-chat", "messages": [ASKED], **ECHO}
+RESPOND = {"model": "demo/echo", "input": "hello", **UNPACED}
+ITEMS = {"items": [{"role": "user", "content": "hello"}]}
 SESSION = {"session_id": "mine", "message": "hello", **ECHO}
 PUBLIC = {"/api/session", "/api/shared/{secret}", "/health", "/health/live", "/health/ready"}
 # What is no operation of the API: files, and the document itself.
@@ -40,6 +54,8 @@ class Row:
     body: Mapping[str, Any] | None = None
     part: Part = "viewer"
     """Who of those that share a conversation may do it, and whoever may do more."""
+    unseen: int = 404
+    """How it answers those for whom there is no such thing."""
 
 
 ROWS: Mapping[tuple[str, str], Row] = {
@@ -83,6 +99,11 @@ ROWS: Mapping[tuple[str, str], Row] = {
     ("delete", "/api/llm/chat/session/{id}"): Row("chat", 204, "session"),
     ("get", "/api/llm/chat/session/{id}/history"): Row("read", 200, "session"),
     ("delete", "/api/llm/chat/session/{id}/history"): Row("chat", 204, "session"),
+    ("post", "/api/chat"): Row("chat", 200, body=UI_CHAT),
+    ("get", "/api/chat/{id}/messages"): Row("read", 200, "conversation"),
+    # Nothing is being written in it, which a client wants to know of a chat that is to be made.
+    ("get", "/api/chat/{id}/stream"): Row("read", 204, "conversation", unseen=204),
+    ("post", "/api/chat/{id}/stop"): Row("chat", 200, "conversation", part="editor"),
     ("get", "/api/keys"): Row("admin", 200),
     ("post", "/api/keys"): Row("admin", 201, body={"name": "x", "user": "somebody"}),
     ("delete", "/api/keys/{id}"): Row("admin", 204, "key"),
@@ -91,6 +112,21 @@ ROWS: Mapping[tuple[str, str], Row] = {
     ("post", "/v1/chat/completions"): Row(
         "chat", 200, body={"messages": [{"role": "user", "content": "hello"}], "model": "demo/echo"}
     ),
+    ("post", "/v1/responses"): Row("chat", 200, body=RESPOND),
+    ("get", "/v1/responses/{id}"): Row("read", 200, "response"),
+    ("delete", "/v1/responses/{id}"): Row("chat", 200, "response", part="owner"),
+    ("post", "/v1/responses/{id}/cancel"): Row("chat", 200, "response", part="editor"),
+    ("get", "/v1/responses/{id}/input_items"): Row("read", 200, "response"),
+    ("post", "/v1/conversations"): Row("chat", 200, body={}),
+    ("get", "/v1/conversations/{id}"): Row("read", 200, "conversation"),
+    ("post", "/v1/conversations/{id}"): Row(
+        "chat", 200, "conversation", {"metadata": {"a": "b"}}, "editor"
+    ),
+    ("delete", "/v1/conversations/{id}"): Row("chat", 200, "conversation", part="owner"),
+    ("get", "/v1/conversations/{id}/items"): Row("read", 200, "conversation"),
+    ("post", "/v1/conversations/{id}/items"): Row("chat", 200, "conversation", ITEMS, "editor"),
+    ("get", "/v1/conversations/{id}/items/{item_id}"): Row("read", 200, "item"),
+    ("delete", "/v1/conversations/{id}/items/{item_id}"): Row("chat", 200, "item", part="editor"),
     ("get", "/v1/models"): Row("read", 200),
     ("get", "/v1/models/{id}"): Row("read", 200, "model"),
 }
@@ -207,7 +243,7 @@ def test_each_caller_gets_what_is_theirs_and_no_more(
         owner = bearer(dict(headers["the owner"])["Authorization"].split()[1])
         id = _make(client, service, owner, row.thing)
         with client.stream(
-            method, path.format(id=id, user="guest"), json=row.body, headers=headers[caller.name]
+            method, _at(path, id), json=row.body, headers=headers[caller.name]
         ) as answer:
             status = answer.status_code
 
@@ -222,7 +258,7 @@ def _expected(row: Row, caller: Caller) -> int:
     if row.thing in (None, "key", "model"):
         return row.done
     if caller.part is None or (row.thing == "session" and caller.part != "owner"):
-        return 404
+        return row.unseen
     return row.done if PARTS.index(caller.part) >= PARTS.index(row.part) else 403
 
 
@@ -241,6 +277,11 @@ def _make(
             named = {**SESSION, "session_id": "of-the-owner"}
             client.post("/api/llm/chat/session", json=named, headers=owner).raise_for_status()
             return "of-the-owner"
+    return _make_shared(client, owner, thing)
+
+
+def _make_shared(client: httpx2.Client, owner: Mapping[str, str], thing: Thing) -> str:
+    """One that others have a part in."""
     conversation = client.post("/api/conversations", json={}, headers=owner).json()["id"]
     _share(client, f"/api/conversations/{conversation}/members", owner)
     if thing == "conversation":
@@ -251,7 +292,19 @@ def _make(
     ).json()
     generation = sent["generation"]["id"]
     client.get(f"/api/generations/{generation}/stream", headers=owner).raise_for_status()
-    return str(generation if thing == "generation" else sent["reply"]["id"])
+    made: Mapping[Thing, str] = {
+        "message": sent["reply"]["id"],
+        "cut message": sent["reply"]["id"],
+        "item": f"{conversation} {sent['reply']['id']}",
+        "response": generation.replace("gen_", "resp_"),
+        "generation": generation,
+    }
+    return made[thing]
+
+
+def _at(path: str, id: str) -> str:
+    id, _, item = id.partition(" ")
+    return path.format(id=id, item_id=item, user="guest")
 
 
 def _share(client: httpx2.Client, members: str, owner: Mapping[str, str]) -> None:
@@ -277,7 +330,7 @@ def test_what_is_anothers_answers_as_if_it_were_not_there(
         answers = [
             client.request(
                 method,
-                path.format(id=id, user="guest"),
+                _at(path, id),
                 json=row.body,
                 headers=headers["another user"],
             )
@@ -285,7 +338,7 @@ def test_what_is_anothers_answers_as_if_it_were_not_there(
         ]
 
     def told(answer: httpx2.Response, id: str) -> str:
-        members = answer.json() | {"request_id": ""}
+        members = (answer.json() if answer.content else {}) | {"request_id": ""}
         return str(members).replace(id, "…")
 
     assert told(answers[0], theirs) == told(answers[1], missing)

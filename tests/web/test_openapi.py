@@ -39,6 +39,10 @@ CONTRACT = {
     "/api/llm/chat/session": {"post"},
     "/api/llm/chat/session/{id}": {"get", "delete"},
     "/api/llm/chat/session/{id}/history": {"get", "delete"},
+    "/api/chat": {"post"},
+    "/api/chat/{id}/messages": {"get"},
+    "/api/chat/{id}/stream": {"get"},
+    "/api/chat/{id}/stop": {"post"},
     "/api/keys": {"get", "post"},
     "/api/keys/{id}": {"delete"},
     "/api/me": {"get"},
@@ -46,6 +50,14 @@ CONTRACT = {
     "/v1/chat/completions": {"post"},
     "/v1/models": {"get"},
     "/v1/models/{id}": {"get"},
+    "/v1/responses": {"post"},
+    "/v1/responses/{id}": {"get", "delete"},
+    "/v1/responses/{id}/cancel": {"post"},
+    "/v1/responses/{id}/input_items": {"get"},
+    "/v1/conversations": {"post"},
+    "/v1/conversations/{id}": {"get", "post", "delete"},
+    "/v1/conversations/{id}/items": {"get", "post"},
+    "/v1/conversations/{id}/items/{item_id}": {"get", "delete"},
     "/health": {"get"},
     "/health/live": {"get"},
     "/health/ready": {"get"},
@@ -159,7 +171,7 @@ async def test_every_example_works_when_it_is_sent(client: Client, document: Jso
         target = await _existing(client, path)
         response = await client.http.request(method, target, json=example)
         assert response.is_success, (method, path, example, response.text)
-        if example.get("stream"):
+        if response.headers["content-type"].startswith("text/event-stream"):
             assert response.text.endswith("data: [DONE]\n\n")
             continue
         _conforms(document, method, path, response)
@@ -196,7 +208,7 @@ async def test_every_example_of_an_answer_is_one(document: Json) -> None:
             elif media_type == "text/csv":
                 assert answer["example"].startswith("model,input_tokens")
             else:
-                assert answer["example"].startswith(("retry: 1000\n\n", "data: {"))
+                assert answer["example"].startswith(("retry: 1000\n\n", "data: {", "event: "))
 
 
 async def _existing(client: Client, path: str) -> str:
@@ -205,13 +217,13 @@ async def _existing(client: Client, path: str) -> str:
         return path.replace("{id}", "fox-1")
     if "{" not in path:
         return path
-    if path.startswith("/v1/models"):
-        return path.replace("{id}", "demo/echo")
+    if path.startswith("/v1/"):
+        return await _existing_of_openai(client, path)
     conversation = await client.conversation()
     if "{secret}" in path:
         link = await client.http.post(f"/api/conversations/{conversation}/link")
         return str(link.json()["url"])
-    if path.startswith("/api/conversations"):
+    if path.startswith(("/api/conversations", "/api/chat")):
         return path.replace("{id}", conversation)
     # Only what is cut can be gone on with.
     params = {"max_tokens": 1} if path.endswith("/continue") else {}
@@ -219,6 +231,17 @@ async def _existing(client: Client, path: str) -> str:
     await client.read(sent.generation_id)
     in_messages = path.startswith("/api/messages")
     return path.replace("{id}", sent.reply_id if in_messages else sent.generation_id)
+
+
+async def _existing_of_openai(client: Client, path: str) -> str:
+    if path.startswith("/v1/models"):
+        return path.replace("{id}", "demo/echo")
+    conversation = await client.conversation()
+    sent = await client.send(conversation, model="demo/echo")
+    await client.read(sent.generation_id)
+    if path.startswith("/v1/responses"):
+        return path.replace("{id}", sent.generation_id.replace("gen_", "resp_"))
+    return path.format(id=conversation, item_id=sent.reply_id)
 
 
 def _errors(document: Json, schema: Json, value: Any) -> list[str]:

@@ -43,6 +43,7 @@ def existing(base_url: str) -> dict[str, str]:
         sent = client.post(f"/api/conversations/{conversation}/messages", json=body).json()
     return {
         "/api/conversations": conversation,
+        "/api/chat": conversation,
         "/api/messages": sent["reply"]["id"],
         "/api/generations": sent["generation"]["id"],
     }

@@ -74,9 +74,14 @@ def _room_for_answer(window: int, params: Params) -> int:
     return min(int(window * _ANSWER_SHARE), _ANSWER_TOKENS_MOST)
 
 
-def at_least(conversation: Conversation, draft: TurnDraft) -> Sequence[PromptMessage]:
+def at_least(conversation: Conversation | None, draft: TurnDraft) -> Sequence[PromptMessage]:
     """What the model is sent in any case, however much of the history is left out."""
-    system = conversation.system_prompt
+    system = conversation.system_prompt if conversation else None
+    if draft.asked is not None:
+        told = draft.asked.instructions
+        system = system if told is None else told
+        newest = draft.asked.messages[-1:]
+        return [PromptMessage(Role.SYSTEM, system), *newest] if system else newest
     asked = [
         PromptMessage(Role.TOOL, result.content, tool_call_id=result.tool_call_id)
         for result in draft.tool_results

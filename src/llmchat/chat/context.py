@@ -61,9 +61,10 @@ class Prompts:
         model, params = generation.model, generation.params
         provider, name = self._models.resolve(model)
         conversation = await self._conversations.get(generation.owner, generation.conversation_id)
+        told = generation.instructions
         prompt = build_prompt(
             name,
-            conversation.system_prompt,
+            conversation.system_prompt if told is None else told,
             await self._conversations.branch(generation.message_id),
             params,
             budget_tokens=self._budget.for_messages(model, params),

@@ -40,8 +40,10 @@ class HistoryService:
     async def session(self, owner: OwnerId, external_id: str) -> Conversation:
         return await self._conversations.find(owner, external_id)
 
-    async def get(self, owner: OwnerId, id: ConversationId) -> Conversation:
-        return await self._conversations.get(owner, id)
+    async def get(
+        self, owner: OwnerId, id: ConversationId, *, right: Right = Right.READ
+    ) -> Conversation:
+        return await self._conversations.get(owner, id, right=right)
 
     async def live(self, owner: OwnerId, id: ConversationId) -> list[Generation]:
         return list(await self._conversations.live(owner, id))

@@ -28,7 +28,7 @@ class Reserving:
         self._spending = spending
 
     async def of_turn(
-        self, caller: OwnerId, conversation: Conversation, draft: TurnDraft
+        self, caller: OwnerId, conversation: Conversation | None, draft: TurnDraft
     ) -> TurnDraft:
         wanted = await self._reservation(
             caller,
@@ -37,6 +37,7 @@ class Reserving:
             draft.params,
             draft.parent_id,
             at_least(conversation, draft),
+            draft.asked.messages[:-1] if draft.asked else (),
         )
         return replace(draft, reservation=wanted)
 
@@ -57,25 +58,29 @@ class Reserving:
     async def _reservation(
         self,
         caller: OwnerId,
-        conversation: Conversation,
+        conversation: Conversation | None,
         model: str,
         params: Params,
         behind: MessageId | ActiveLeaf | None,
         asked: Sequence[PromptMessage],
+        given: Sequence[PromptMessage] = (),
     ) -> Reservation:
         spender = self._spending.spender(caller)
         if spender.unlimited:
             return Reservation(spender, 0, 0)
-        history = await self._history(caller, conversation, behind)
+        history = [*await self._history(caller, conversation, behind), *given]
         most = max(0, self._budget.for_messages(model, params))
         before = min(self._budget.count(model, history), most)
         tokens = self._budget.count(model, asked, params) + before
         return self._spending.reservation(spender, model, tokens, params)
 
     async def _history(
-        self, caller: OwnerId, conversation: Conversation, behind: MessageId | ActiveLeaf | None
+        self,
+        caller: OwnerId,
+        conversation: Conversation | None,
+        behind: MessageId | ActiveLeaf | None,
     ) -> Sequence[PromptMessage]:
-        if behind is None:
+        if behind is None or conversation is None:
             return []
         leaf = None if isinstance(behind, ActiveLeaf) else behind
         # Of a message that is not there, whoever adds the turn says so.

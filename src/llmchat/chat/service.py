@@ -32,6 +32,7 @@ from llmchat.providers.base import Models
 from llmchat.store.base import (
     ACTIVE_LEAF,
     ActiveLeaf,
+    ConversationDraft,
     ConversationStore,
     GenerationStore,
     IdempotencyKey,
@@ -47,12 +48,13 @@ _LOOKS_FOR_ITS_BEGIN = 100
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What a caller may choose about one generation. None takes the conversation's choice, then
-    the settings'."""
+    the settings'. `client_id` is the caller's own name for the message that is sent."""
 
     model: str | None = None
     params: Params = field(default_factory=Params)
     on_busy: OnBusy = OnBusy.REJECT
     idempotency: IdempotencyKey | None = None
+    client_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,24 +117,35 @@ class ChatService:
         or results that are not those of the calls), PromptTooLong, RateLimited, ShuttingDown,
         StorageUnavailable.
         """
-        conversation = await self._conversations.get(owner, conversation_id, right=Right.CHANGE)
-        model, params = await self._choices(conversation, ask)
         draft = TurnDraft(
             conversation_id,
             content,
-            model,
-            params,
+            "",
+            Params(),
             parent_id,
-            ask.on_busy,
-            ask.idempotency,
-            self._runner.worker,
-            parts,
-            tool_results,
+            parts=parts,
+            tool_results=tool_results,
+        )
+        return await self.begin(owner, draft, ask)
+
+    async def begin(self, owner: OwnerId, draft: TurnDraft, ask: Ask) -> Turn:
+        """Store what a turn begins with, whatever that is, and start its answer. What the draft
+        leaves to the caller's choice comes from `ask`. Raises what `send` does."""
+        conversation = await self._conversation(owner, draft.conversation_id)
+        model, params = await self._choices(conversation, ask)
+        draft = replace(
+            draft,
+            model=model,
+            params=params,
+            on_busy=ask.on_busy,
+            idempotency=ask.idempotency,
+            worker=self._runner.worker,
+            client_id=ask.client_id,
         )
         self._budget.check(model, at_least(conversation, draft), params)
         self._refuse_while_draining()
         draft = await self._reserving.of_turn(owner, conversation, draft)
-        async with self._quota.place(conversation.owner):
+        async with self._quota.place(conversation.owner if conversation else owner):
             turn = await self._conversations.add_turn(owner, draft)
         await self._begin(turn, ask.on_busy, *turn.before, turn.message, turn.reply)
         return turn
@@ -180,10 +193,8 @@ class ChatService:
         self._refuse_while_draining()
         head = await self._head(owner, id)
         if after > head.last:
-            raise BadCursor(
-                f"The log of {id} goes to {head.last}, and the cursor is {after}. "
-                "Start again without a cursor."
-            )
+            where = f"The log of {id} goes to {head.last}, and the cursor is {after}."
+            raise BadCursor(f"{where} Start again without a cursor.")
         if head.ended and after == head.last:
             return None
         if own:
@@ -243,10 +254,20 @@ class ChatService:
             await asyncio.sleep(_LOOK_SECONDS)
         return await self._log.head(id)
 
-    async def _choices(self, conversation: Conversation, ask: Ask) -> tuple[str, Params]:
-        model = ask.model or conversation.model or await self._models.default()
+    async def _conversation(
+        self, owner: OwnerId, id: ConversationId | ConversationDraft
+    ) -> Conversation | None:
+        """None for one that is yet to be made."""
+        if isinstance(id, ConversationDraft):
+            return None
+        return await self._conversations.get(owner, id, right=Right.CHANGE)
+
+    async def _choices(self, conversation: Conversation | None, ask: Ask) -> tuple[str, Params]:
+        theirs = conversation.model if conversation else None
+        model = ask.model or theirs or await self._models.default()
         self._models.resolve(model)
-        return model, ask.params.over(conversation.params).over(self._defaults)
+        params = ask.params.over(conversation.params) if conversation else ask.params
+        return model, params.over(self._defaults)
 
     async def _begin(self, turn: Turn, on_busy: OnBusy, *added: Message) -> None:
         if turn.replayed:

@@ -10,6 +10,7 @@ from llmchat.access.members import Right
 from llmchat.access.usage import Entry, Reservation
 from llmchat.domain import (
     EVERYTHING,
+    Asked,
     Conversation,
     Generation,
     Message,
@@ -60,10 +61,12 @@ ACTIVE_LEAF = ActiveLeaf()
 @dataclass(frozen=True, slots=True)
 class TurnDraft:
     """A question: its text, and its `parts` where there are images in it; or `tool_results`, which
-    answer all the calls of the message that they are put behind. `parent_id` None begins a branch
-    at the root. In an idle conversation a `worker` owns the generation without having to claim."""
+    answer all the calls of the message that they are put behind; or `asked`, with one message or
+    more. `parent_id` None begins a branch at the root. In an idle conversation a `worker` owns the
+    generation without having to claim. With a draft for its id, the conversation is made with the
+    turn. `client_id` is its client's."""
 
-    conversation_id: ConversationId
+    conversation_id: ConversationId | ConversationDraft
     content: str
     model: str
     params: Params
@@ -74,6 +77,8 @@ class TurnDraft:
     parts: Sequence[Part] = ()
     tool_results: Sequence[ToolResult] = ()
     reservation: Reservation | None = None
+    client_id: str | None = None
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId, new_id
 from llmchat.store import turns
 from llmchat.store.base import ConversationDraft, ReplyDraft, TurnDraft
 from llmchat.store.branches import newest_leaf, path, with_siblings
+from llmchat.store.clientmessages import name_message
 from llmchat.store.database import Database
 from llmchat.store.feedback import with_feedback
 from llmchat.store.listing import foreign_cursor, newest, number_of, page_of
@@ -167,8 +168,15 @@ class SqlConversationStore:
     async def add_turn(self, owner: OwnerId, draft: TurnDraft) -> Turn:
         async with self._database.write() as session:
             id = draft.conversation_id
-            conversation = await permitted(session, owner, id, Right.CHANGE, locked=True)
-            return await turns.add_turn(session, conversation, owner, draft, self._now())
+            if isinstance(id, ConversationDraft):
+                begun = self._columns(owner, id, await newest(session, owner))
+                conversation = ConversationRow(**begun)
+            else:
+                conversation = await permitted(session, owner, id, Right.CHANGE, locked=True)
+            turn = await turns.add_turn(session, conversation, owner, draft, self._now())
+            if draft.client_id is not None and not turn.replayed:
+                await name_message(session, turn.message, draft.client_id)
+            return turn
 
     async def add_reply(self, owner: OwnerId, draft: ReplyDraft) -> Turn:
         async with self._database.write() as session:

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from llmchat.domain import Role, Status, ToolResult
+from llmchat.domain import PromptMessage, Role, Status, ToolResult
 from llmchat.errors import Invalid
 from llmchat.ids import new_id
 from llmchat.store.base import TurnDraft
-from llmchat.store.rows import ConversationRow, MessageRow, parts_json
+from llmchat.store.rows import ConversationRow, MessageRow, parts_json, tool_calls_json
 
 
 def questions(
@@ -16,6 +16,8 @@ def questions(
 ) -> Sequence[MessageRow]:
     """The messages of a draft, the last of which is answered. Raises Invalid for results that are
     not those of the parent's calls, each once."""
+    if draft.asked is not None:
+        return given(conversation, parent, draft.asked.messages, now)
     if not draft.tool_results:
         question = new_message(conversation, parent, Role.USER, draft.content, Status.COMPLETE, now)
         question.parts = parts_json(draft.parts)
@@ -27,6 +29,47 @@ def questions(
         parent.tool_call_id = result.tool_call_id
         rows.append(parent)
     return rows
+
+
+def given(
+    conversation: ConversationRow,
+    parent: MessageRow | None,
+    messages: Sequence[PromptMessage],
+    now: datetime,
+) -> Sequence[MessageRow]:
+    """Messages that a caller brings, one behind the other. Raises Invalid for results of tools that
+    answer no calls, or not all."""
+    rows: list[MessageRow] = []
+    before = parent
+    for message in messages:
+        row = new_message(conversation, before, message.role, message.content, Status.COMPLETE, now)
+        row.parts = parts_json(message.parts)
+        row.tool_calls = tool_calls_json(message.tool_calls)
+        row.tool_call_id = message.tool_call_id
+        rows.append(row)
+        before = row
+    _check_given(parent, rows)
+    return rows
+
+
+def _check_given(parent: MessageRow | None, rows: Sequence[MessageRow]) -> None:
+    """Calls that nobody answers are left out of a prompt; half of them answered is a mistake."""
+    calls: set[str] = set(_calls_of(parent))
+    answered: set[str] = set()
+    for row in [*rows, None]:
+        if row is not None and row.role == Role.TOOL:
+            id_ = str(row.tool_call_id)
+            if id_ not in calls or id_ in answered:
+                raise Invalid(f"No tool call found for function call output with call_id {id_}.")
+            answered.add(id_)
+        else:
+            if answered and (missing := calls - answered):
+                raise Invalid(f"No tool output found for function call {min(missing)}.")
+            calls, answered = set(_calls_of(row)), set()
+
+
+def _calls_of(message: MessageRow | None) -> Sequence[str]:
+    return [str(call["id"]) for call in (message and message.tool_calls) or ()]
 
 
 def new_message(

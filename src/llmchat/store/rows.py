@@ -176,6 +176,7 @@ class GenerationRow(SQLModel, table=True):
     reserved_cost: int = amount_column()
     timing: dict[str, Any] | None = json_column()
     begun: dict[str, Any] | None = json_column()
+    instructions: str | None = None
 
     def to_domain(self) -> domain.Generation:
         return domain.Generation(
@@ -200,6 +201,7 @@ class GenerationRow(SQLModel, table=True):
             key_id=None if self.key_id is None else KeyId(self.key_id),
             timing=_timing_of(self.timing),
             begun=Begun(**(self.begun or {})),
+            instructions=self.instructions,
         )
 
 

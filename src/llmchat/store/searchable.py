@@ -43,6 +43,11 @@ async def add_words(
         await session.execute(insert(SearchableRow).values(**values))
 
 
+async def forget_words(session: AsyncSession, message_id: str) -> None:
+    """The message is found no more."""
+    await session.execute(delete(SearchableRow).where(col(SearchableRow.message_id) == message_id))
+
+
 async def retitle(session: AsyncSession, conversation_id: str, title: str | None) -> None:
     """The conversation is found by this title, and no other."""
     its = col(SearchableRow.conversation_id) == conversation_id

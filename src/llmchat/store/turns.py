@@ -1,7 +1,7 @@
 """Turns in SQL: a question, its empty reply and the queued generation, all or nothing."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, tuple_
@@ -17,12 +17,25 @@ from llmchat.store.beginnings import beginning
 from llmchat.store.branches import with_siblings
 from llmchat.store.members import is_open_to
 from llmchat.store.questions import new_message, questions
+from llmchat.store.responses import response_of
 from llmchat.store.rows import ConversationRow, GenerationRow, IdempotencyRow, MessageRow
 from llmchat.store.searchable import add_words
 from llmchat.store.upsert import inserting
 
 _KEYS_KEPT = timedelta(hours=24)
 _LIVE = (Status.QUEUED, Status.STREAMING)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A generation that is to be stored, and who asked for it."""
+
+    caller: OwnerId
+    id: GenerationId
+    now: datetime
+    earlier: Sequence[GenerationRow]
+    instructions: str | None
+    begun: Begun | None = None
 
 
 async def add_turn(
@@ -35,6 +48,9 @@ async def add_turn(
     id = GenerationId(new_id("gen"))
     if (made := await _made_before(session, caller, draft.idempotency, id, now)) is not None:
         return made
+    # One that is new is stored only now: behind a key that had made one before.
+    session.add(conversation)
+    await session.flush()
     earlier = await _earlier(session, conversation, draft.on_busy)
     parent = await _parent(session, conversation, draft.parent_id)
     asked = questions(conversation, parent, draft, now)
@@ -42,7 +58,12 @@ async def add_turn(
     await session.flush()
     for message in asked:
         await add_words(session, conversation.id, message.id, message.content)
-    return await _add_work(session, conversation, caller, asked, draft, id, now, earlier)
+    told = None if draft.asked is None else draft.asked.instructions
+    work = _Work(caller, id, now, earlier, told)
+    turn = await _add_work(session, conversation, asked, draft, work)
+    if draft.asked is not None and draft.asked.request is not None:
+        session.add(response_of(id, draft.asked.request, asked))
+    return turn
 
 
 async def add_reply(
@@ -61,9 +82,17 @@ async def add_reply(
     begun = await beginning(session, sibling) if draft.goes_on else None
     earlier = await _earlier(session, conversation, draft.on_busy)
     question = await message_in(session, conversation.id, sibling.parent_id)
-    return await _add_work(
-        session, conversation, caller, [question], draft, id, now, earlier, begun
+    told = await _instructions_of(session, sibling)
+    work = _Work(caller, id, now, earlier, told, begun)
+    return await _add_work(session, conversation, [question], draft, work)
+
+
+async def _instructions_of(session: AsyncSession, answer: MessageRow) -> str | None:
+    its = select(col(GenerationRow.instructions)).where(
+        col(GenerationRow.id) == answer.generation_id
     )
+    found: str | None = await session.scalar(its)
+    return found
 
 
 async def message_in(session: AsyncSession, conversation_id: str, id: str) -> MessageRow:
@@ -105,19 +134,16 @@ async def forget_keys(session: AsyncSession, conversation_id: str) -> None:
 async def _add_work(
     session: AsyncSession,
     conversation: ConversationRow,
-    caller: OwnerId,
     asked: Sequence[MessageRow],
     draft: TurnDraft | ReplyDraft,
-    id: GenerationId,
-    now: datetime,
-    earlier: Sequence[GenerationRow],
-    begun: Begun | None = None,
+    work: _Work,
 ) -> Turn:
+    now, earlier = work.now, work.earlier
     reserved = await reserve(session, draft.reservation, now)
     reply = new_message(conversation, asked[-1], Role.ASSISTANT, "", Status.STREAMING, now)
     claimed = draft.worker is not None and not earlier
     generation = GenerationRow(
-        id=id,
+        id=work.id,
         conversation_id=conversation.id,
         message_id=reply.id,
         owner=conversation.owner,
@@ -127,11 +153,12 @@ async def _add_work(
         worker=draft.worker if claimed else None,
         created_at=now,
         started_at=now if claimed else None,
-        asked_by=caller,
+        asked_by=work.caller,
         key_id=draft.reservation.spender.key_id if draft.reservation else None,
         reserved_tokens=reserved.tokens,
         reserved_cost=reserved.cost,
-        begun=None if begun is None else asdict(begun),
+        begun=None if work.begun is None else asdict(work.begun),
+        instructions=work.instructions,
     )
     reply.model = draft.model
     reply.generation_id = generation.id

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from llmchat.web import (
+    aisdk,
     archives,
     chat,
     docs,
@@ -26,8 +27,10 @@ from llmchat.web import (
 )
 from llmchat.web.bodylimit import BodyLimit
 from llmchat.web.hosts import AllowedHosts
+from llmchat.web.openai import conversations as openai_conversations
 from llmchat.web.openai import door as openai_door
 from llmchat.web.openai import headers as openai_headers
+from llmchat.web.openai import responses as openai_responses
 from llmchat.web.requests import RequestContext
 
 # The headers that a page elsewhere may send, and those that it gets to see.
@@ -39,7 +42,8 @@ _SHOWN = [
     *openai_headers.SHOWN,
 ]
 _DOORS = (
-    *(history, archives, chat, feedback, sharing, sessions, llm, openai_door),
+    *(history, archives, chat, feedback, sharing, sessions, llm, aisdk),
+    *(openai_door, openai_responses, openai_conversations),
     *(keys, usage, session, health, docs),
 )
 

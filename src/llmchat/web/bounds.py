@@ -15,6 +15,7 @@ _MOST_INTEGER = 2**53 - 1
 
 
 def bounded_json(value: Any) -> Any:
+    """A copy of it, cleaned. Raises ValueError beyond the bounds."""
     return _Walk().take(value, 0)
 
 

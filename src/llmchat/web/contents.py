@@ -12,10 +12,10 @@ from llmchat.web.bounds import MOST_TEXT_CHARS, CleanText, Text
 
 T = TypeVar("T")
 
-_MOST_PARTS = 32
-_MOST_IMAGES = 16
+MOST_PARTS = 32
+MOST_IMAGES = 16
 # What the largest body that an operator can allow has room for.
-_MOST_URL_CHARS = 64 * 1024 * 1024
+MOST_URL_CHARS = 64 * 1024 * 1024
 _DATA_URL = re.compile(r"data:([^;,]{1,100});base64,", re.IGNORECASE)
 _EXAMPLE = "data:image/png;base64,iVBORw0…"
 _TYPES = "image/png, image/jpeg, image/webp or image/gif"
@@ -28,7 +28,8 @@ _HEADS: Mapping[str, Callable[[bytes], bool]] = {
 }
 
 
-def _image_url(url: str) -> str:
+def image_url(url: str) -> str:
+    """The URL itself. Raises ValueError when it holds no image that we take."""
     if re.match("https?:", url, re.IGNORECASE):
         raise ValueError(
             "this server fetches no addresses, which could lead it into its own network; send the "
@@ -62,7 +63,7 @@ class TextPart(_Part):
 
 
 class ImageUrl(_Part):
-    url: Annotated[CleanText, Field(max_length=_MOST_URL_CHARS), AfterValidator(_image_url)]
+    url: Annotated[CleanText, Field(max_length=MOST_URL_CHARS), AfterValidator(image_url)]
     """The image itself, as a data URL of the type png, jpeg, webp or gif:
     `data:image/png;base64,…`. No address: this server fetches nothing."""
     detail: Literal["auto", "low", "high"] | None = Field(
@@ -96,8 +97,8 @@ def _form_of(content: Any) -> str | None:
 def _checked(parts: list[Any]) -> list[Any]:
     images = sum(isinstance(part, ImagePart) for part in parts)
     texts = [part.text for part in parts if isinstance(part, TextPart)]
-    if images > _MOST_IMAGES:
-        raise ValueError(f"{images} images, and a message takes {_MOST_IMAGES}")
+    if images > MOST_IMAGES:
+        raise ValueError(f"{images} images, and a message takes {MOST_IMAGES}")
     if sum(map(len, texts)) > MOST_TEXT_CHARS:
         raise ValueError(f"the texts are longer than {MOST_TEXT_CHARS} characters in all")
     if not images and not any(texts):
@@ -114,7 +115,7 @@ ContentPart = Annotated[
     ),
 ]
 Parts = Annotated[
-    list[ContentPart], Field(min_length=1, max_length=_MOST_PARTS), AfterValidator(_checked)
+    list[ContentPart], Field(min_length=1, max_length=MOST_PARTS), AfterValidator(_checked)
 ]
 
 

@@ -11,8 +11,11 @@ from llmchat.access.audit import Audit
 from llmchat.access.keys import Keys
 from llmchat.access.usage import UsageStore
 from llmchat.chat.asking import AskingService
+from llmchat.chat.clientchats import ClientMessages
 from llmchat.chat.history import HistoryService
+from llmchat.chat.items import ItemService
 from llmchat.chat.library import LibraryService
+from llmchat.chat.responses import ResponseService
 from llmchat.chat.service import ChatService
 from llmchat.chat.sharing import SharingService
 from llmchat.chat.watching import ConversationWatch
@@ -38,6 +41,9 @@ class Services:
     history: HistoryService
     feedback: FeedbackStore
     library: LibraryService
+    client_messages: ClientMessages
+    responses: ResponseService
+    items: ItemService
     sharing: SharingService
     watch: ConversationWatch
     models: Models

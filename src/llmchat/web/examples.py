@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from llmchat.web import examples_ui
+from llmchat.web.openai import response_examples
+
 _CONVERSATION_ID = "conv_8DmOO6h2o06nVqsCmQgH4N7"
 _QUESTION_ID = "msg_8DmOPrLbgskYbvK7m5CJMwO"
 _ANSWER_ID = "msg_8DmOPrLh6IjliRbyIhIdWaN"
@@ -310,6 +313,7 @@ FILE: Example = {
 }
 
 BY_SCHEMA: Mapping[str, Example] = {
+    **response_examples.BY_SCHEMA,
     "ChatCompletion": CHAT_COMPLETION,
     "OpenAIFailure": {"error": OPENAI_ERROR},
     "OpenAIModel": OPENAI_MODEL,
@@ -344,6 +348,7 @@ BY_SCHEMA: Mapping[str, Example] = {
     "SessionAnswer": SESSION_ANSWER,
     "SessionHistory": SESSION_HISTORY,
     "Stopped": STOPPED,
+    **examples_ui.BY_SCHEMA,
     "Usage": USAGE,
     "UsageReport": USAGE_REPORT,
 }

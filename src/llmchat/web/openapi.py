@@ -47,6 +47,10 @@ TAGS = [
         "name": "sessions",
         "description": "Conversations by your own name; a call waits for its answer.",
     },
+    {
+        "name": "chats",
+        "description": "For the AI SDK's `useChat`: its requests, its streams.",
+    },
     {"name": "plain calls", "description": "One call, one whole answer; nothing is stored."},
     {
         "name": "openai",
@@ -109,6 +113,36 @@ CONVERSATION_STREAM = _stream(
     "A snapshot, then everything that happens, for as long as you like.", _CONVERSATION_EVENTS
 )
 
+_UI_CHUNKS = """data: {"type":"start","messageId":"msg_…","messageMetadata":{"model":"demo/echo",…}}
+
+data: {"type":"start-step"}
+
+data: {"type":"text-start","id":"t1"}
+
+data: {"type":"text-delta","id":"t1","delta":"You said: hello"}
+
+data: {"type":"text-end","id":"t1"}
+
+data: {"type":"finish-step"}
+
+data: {"type":"finish","finishReason":"stop","messageMetadata":{"usage":{…}}}
+
+data: [DONE]
+"""
+UI_STREAM: dict[str, Any] = {
+    "description": "The AI SDK's UI message stream, version 1. `start` `{messageId}` begins the "
+    "answer, `start-step` and `finish-step` each of its steps; `text-start`, `text-delta` "
+    "`{id, delta}` and `text-end` its text, `reasoning-…` what the model thinks; "
+    "`tool-input-start` `{toolCallId, toolName}`, `tool-input-delta` `{inputTextDelta}`, "
+    "`tool-input-available` `{input}` or `tool-input-error` a call, `tool-output-available` "
+    "`{output}` what came of it. "
+    "It ends with `finish` `{finishReason, messageMetadata}`, with `abort` when it was stopped, or "
+    "with `error` `{errorText}`. `reset-step` takes back what the step has shown: another attempt "
+    "writes it again.",
+    # Without a schema: whoever checks this media type wants one of its events, not of the text.
+    "content": {"text/event-stream": {"example": _UI_CHUNKS}},
+}
+
 # Without its media type: the console would ask for the first one that it finds, and never get 202.
 STREAM_INSTEAD = {
     "description": "With `Accept: text/event-stream`: `GET /api/generations/{id}/stream` at once.",
@@ -121,6 +155,9 @@ ACCEPTED = {
 _IDS = {
     "/api/conversations": "The `id` of a conversation, as `POST /api/conversations` gives it.",
     "/api/messages": "The `id` of an answer, as the messages of its conversation show it.",
+    "/api/chat": "Your own name for the chat, or the `id` of its conversation.",
+    "/v1/responses": "The `id` of a response, or that of a generation with `resp_` for `gen_`.",
+    "/v1/conversations": "The `id` of a conversation, wherever it was begun.",
     "/api/keys": "The `id` of a key, as the list of keys shows it.",
     "/api/generations": "The `id` of a generation, as the answer to a send names it.",
 }

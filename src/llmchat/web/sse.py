@@ -41,9 +41,14 @@ class EventStream(Response):
     one task is enough: the library's five, and its timer and middleware for each frame, would cost
     as much as all else that is done for a token."""
 
-    def __init__(self, frames: AsyncGenerator[bytes, None], over: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        frames: AsyncGenerator[bytes, None],
+        over: Callable[[], None],
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
         """`over` is called when it has ended, however it did."""
-        self.raw_headers = list(_HEADERS)
+        self.raw_headers = [*_HEADERS, *headers]
         self.status_code = 200
         self.background = None
         self._frames = frames
