@@ -125,18 +125,18 @@ class TestList:
         ids = [conversation.id for page in (first.items, *rest) for conversation in page]
         assert ids == [made[number].id for number in (5, 4, 3, 1, 0)]
 
-    async def test_a_query_finds_titles_and_texts_as_they_are(self, stores: Stores) -> None:
+    async def test_a_query_finds_titles_and_texts_and_nobody_elses(self, stores: Stores) -> None:
         titled = await stores.conversation(title="100% of snake_case")
         spoken = await stores.conversation(title="other")
         await stores.talk(spoken, "Is 100% of snake_case meant?")
-        await stores.conversation(title="100 of snakeXcase")
+        await stores.conversation(title="100 of snakeXcases")
         hidden = await stores.conversation(STRANGER, title="100%")
         await stores.talk(hidden, "snake_case")
 
-        for query in ("100%", "snake_case", "E_C", "SNAKE_"):
+        for query in ("snake_case", "100% snake_case", "SNAKE_CASE"):
             pages = await all_pages(stores, 1, query=query)
             assert [item.id for page in pages for item in page] == [spoken.id, titled.id]
-        for query in ("100%%", "s*", "' OR 1=1 --", "\\"):
+        for query in ("200%%", "' OR 1=1 --", "\\"):
             assert await all_pages(stores, 1, query=query) == [[]]
 
     @pytest.mark.parametrize("cursor", FOREIGN_CURSORS)
@@ -154,8 +154,6 @@ class TestList:
         conversation = await stores.conversation()
         turn = await stores.ask(conversation)
         far = "9" * 18
-        page = await stores.conversations.list(ME, limit=1, cursor=far)
-        assert [item.id for item in page.items] == [conversation.id]
         messages = await stores.conversations.messages(
             ME, conversation.id, limit=1, cursor=f"{far}.{turn.reply.id}", leaf=None, order="asc"
         )
@@ -226,9 +224,8 @@ async def test_a_clock_that_jumps_changes_no_order(stores: Stores) -> None:
         await stores.talk(conversations[0], f"{number}?")
 
     pages = await all_pages(stores, 2)
-    assert [item.id for page in pages for item in page] == [
-        conversation.id for conversation in reversed(conversations)
-    ]
+    talked_in, *others = [conversation.id for conversation in conversations]
+    assert [item.id for page in pages for item in page] == [talked_in, *reversed(others)]
     assert [message.content for message in await stores.messages(conversations[0].id)] == texts
 
 

@@ -171,6 +171,8 @@ async def test_every_example_works_when_it_is_sent(client: Client, document: Jso
         target = await _existing(client, path)
         response = await client.http.request(method, target, json=example)
         assert response.is_success, (method, path, example, response.text)
+        if response.status_code == 204:
+            continue
         if response.headers["content-type"].startswith("text/event-stream"):
             assert response.text.endswith("data: [DONE]\n\n")
             continue
