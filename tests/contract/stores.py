@@ -8,6 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from llmchat.access.members import MemberStore
+from llmchat.chat.items import ItemStore
+from llmchat.chat.responses import ResponseStore
 from llmchat.domain import (
     LOCAL_OWNER,
     Conversation,
@@ -35,8 +37,10 @@ from llmchat.store.base import (
 from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.database import Database
 from llmchat.store.generations import SqlGenerationStore
+from llmchat.store.items import SqlItemStore
 from llmchat.store.members import SqlMemberStore
 from llmchat.store.postgres import PostgresDatabase
+from llmchat.store.responses import SqlResponseStore
 from llmchat.store.sqlite import SqliteDatabase
 from llmchat.text import clean
 from tests import postgres
@@ -59,6 +63,8 @@ class Stores:
     conversations: ConversationStore
     generations: GenerationStore
     members: MemberStore
+    responses: ResponseStore
+    items: ItemStore
     time: SetTime
 
     async def conversation(self, owner: OwnerId = ME, title: str | None = None) -> Conversation:
@@ -157,6 +163,8 @@ def stores_in(database: Database) -> Stores:
         SqlConversationStore(database, time.now),
         SqlGenerationStore(database, time.now),
         SqlMemberStore(database, time.now),
+        SqlResponseStore(database),
+        SqlItemStore(database, time.now),
         time,
     )
 
