@@ -49,6 +49,7 @@ from llmchat.store.items import SqlItemStore
 from llmchat.store.keys import SqlKeyStore
 from llmchat.store.members import SqlMemberStore
 from llmchat.store.responses import SqlResponseStore
+from llmchat.tokenlog.crowded import CrowdedTokenLog
 from llmchat.tokenlog.memory import MemoryTokenLog
 from llmchat.web import api
 from llmchat.web.deps import Services
@@ -193,7 +194,7 @@ def _runner(
     return Runner(
         worker=WorkerId(new_id("worker")),
         log=engines.log,
-        scratch=MemoryTokenLog(clock.seconds),
+        scratch=CrowdedTokenLog(MemoryTokenLog(clock.seconds)),
         generations=generations,
         prepare=prompts.prepare,
         tokens=tokens,

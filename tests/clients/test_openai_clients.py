@@ -50,13 +50,12 @@ async def test_langchain(served: Dialects) -> None:
     }
 
 
-async def test_the_llm_command(served: Dialects) -> None:
+async def test_the_llm_command_without_a_stream(served: Dialects) -> None:
     (served.folder / "extra-openai-models.yaml").write_text(
         f"- model_id: fox\n  model_name: demo/echo\n  api_base: {served.open.base_url}/v1\n"
     )
     llm = str(python_of("newest").with_name("llm"))
 
-    assert await served.output(llm, "-m", "fox", "hello") == "You said: hello\n"
     assert await served.output(llm, "-m", "fox", "--no-stream", "hello") == "You said: hello\n"
 
 

@@ -102,10 +102,10 @@ def test_each_call_has_an_id_of_its_own() -> None:
     assert chunks[-1]["choices"][0]["finish_reason"] == "tool_calls"
 
 
-def test_a_process_that_stops_says_so() -> None:
+def test_a_stream_that_ends_before_its_answer_says_so() -> None:
     [error] = data_of(Chunks(HEAD, with_usage=False).broken_off())
 
-    assert error["error"]["code"] == "shutting_down"
+    assert error["error"]["code"] == "broken_off"
 
 
 def test_a_whole_completion() -> None:

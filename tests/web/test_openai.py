@@ -15,6 +15,7 @@ from tests.client import Client, Json, connect
 from tests.raw_http import RawClient
 from tests.upstream import mock_model, mock_upstream
 from tests.web.conftest import serving
+from tests.web.locked import bearer, locked_service
 from tests.web.test_upstream import KEY, World, post
 
 PATH = "/v1/chat/completions"
@@ -295,3 +296,34 @@ async def test_a_conversation_takes_what_is_new_and_nothing_else(client: Client)
 
     listed = (await client.http.get(f"/api/conversations/{conversation}/messages")).json()
     assert listed["items"] == []
+
+
+def test_another_users_conversation_is_none(tmp_path: Path) -> None:
+    with locked_service(tmp_path) as service, httpx2.Client(base_url=service.base_url) as http:
+        owner, other = (bearer(service.key(user)["secret"]) for user in ("owner", "other"))
+        theirs = http.post("/api/conversations", json={}, headers=owner).json()["id"]
+        missing = f"{theirs[:-4]}zzzz"
+        asked = {"model": "demo/echo", "messages": HELLO}
+        answers = [
+            http.post(PATH, json=asked, headers={**other, "X-Conversation-Id": id})
+            for id in (theirs, missing)
+        ]
+
+        told = [error_of(answer, 404)["message"] for answer in answers]
+        assert told[0].replace(theirs, "") == told[1].replace(missing, "")
+        reader = bearer(service.key("owner", "read")["secret"])
+        assert error_of(http.post(PATH, json=asked, headers=reader), 403)["code"] == "forbidden"
+        assert error_of(http.get("/v1/models"), 401)["code"] == "invalid_api_key"
+
+
+def test_a_stream_ends_when_its_key_is_revoked(tmp_path: Path) -> None:
+    with locked_service(tmp_path) as service, httpx2.Client(base_url=service.base_url) as http:
+        key = service.key("owner")
+        asked = {"model": "demo/story", "messages": HELLO, "stream": True, "tokens": 100_000}
+        with http.stream("POST", PATH, json=asked, headers=bearer(key["secret"])) as answer:
+            lines = answer.iter_lines()
+            next(lines)
+            service.revoke(key["id"])
+            last = [line for line in lines if line][-1]
+
+    assert json.loads(last.removeprefix("data: "))["error"]["code"] == "broken_off"

@@ -68,7 +68,7 @@ def head_of(id: str, model: str) -> Head:
 async def frames_of(
     batches: AsyncGenerator[Sequence[Entry], None], chunks: Chunks
 ) -> AsyncGenerator[bytes, None]:
-    """The frames of a log; when this process stops before it ends, the last one says so."""
+    """The frames of a log; when they end before it does, the last one says so."""
     async with aclosing(batches):
         async for entries in batches:
             yield chunks.frames(entries) or HEARTBEAT

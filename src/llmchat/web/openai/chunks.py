@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llmchat.errors import LlmchatError, Problem, ShuttingDown
+from llmchat.errors import LlmchatError, Problem, Unavailable
 from llmchat.events import (
     Delta,
     Entry,
@@ -41,6 +41,11 @@ class AnswerReplaced(LlmchatError):
     status = 503
 
 
+class BrokenOff(Unavailable):
+    type = "broken_off"
+    title = "The stream ends before the answer does"
+
+
 class Chunks:
     """The encoder of one stream, fed with its log in order. After `ended` nothing is to be sent."""
 
@@ -65,8 +70,10 @@ class Chunks:
         return b"".join([self._frame(entry.event) for entry in entries])
 
     def broken_off(self) -> bytes:
-        """The frame for a stream that this process cannot go on with."""
-        return self._error(ShuttingDown().problem())
+        """The frame for a stream that ends before its log: the process stops, or the key that it
+        was asked for with is revoked."""
+        detail = "This server ends the stream before the answer has ended. Ask again."
+        return self._error(BrokenOff(detail).problem())
 
     def _frame(self, event: Event) -> bytes:
         if self.ended:

@@ -87,7 +87,7 @@ async def _begin(use: Services, caller: Principal, id: ConversationId, question:
         return
     if any(message.role is Role.ASSISTANT for message in question.messages):
         raise Invalid(
-            "The conversation of X-Conversation-Id is empty, and these messages go on with another: "
+            "The conversation of X-Conversation-Id is empty, and these go on with another: "
             "only what follows the last answer would be kept. Begin it with a question."
         )
     system = [m.content for m in question.messages if m.role is Role.SYSTEM and m.content]
