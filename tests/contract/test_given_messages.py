@@ -106,6 +106,7 @@ async def test_what_is_deleted_is_marked_until_nobody_wants_it(stores: Stores) -
 
 async def test_messages_without_an_answer(stores: Stores) -> None:
     conversation = await stores.conversation()
+    assert not await stores.items.append(ME, conversation.id, [])
     added = await stores.items.append(ME, conversation.id, MESSAGES)
     assert [message.role for message in added] == [message.role for message in MESSAGES]
     turn = await stores.ask(conversation)

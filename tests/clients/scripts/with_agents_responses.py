@@ -4,7 +4,8 @@ server remembers."""
 import asyncio
 import json
 
-from agents import Agent, Runner, function_tool, set_tracing_disabled
+from agents import Agent, OpenAIResponsesModel, Runner, function_tool, set_tracing_disabled
+from openai import AsyncOpenAI
 
 set_tracing_disabled(disabled=True)
 
@@ -15,11 +16,16 @@ def weather(place: str) -> str:
     return f"Rain in {place}."
 
 
+def model(name):
+    # Without this, the part before the slash would be taken for one of its own providers.
+    return OpenAIResponsesModel(model=name, openai_client=AsyncOpenAI())
+
+
 async def main():
-    agent = Agent(name="A", instructions="Be brief.", model="demo/echo", tools=[weather])
+    agent = Agent(name="A", instructions="Be brief.", model=model("demo/echo"), tools=[weather])
     first = await Runner.run(agent, "hello")
     second = await Runner.run(agent, "again", previous_response_id=first.last_response_id)
-    storyteller = Agent(name="B", model="openai/story?tokens=4")
+    storyteller = Agent(name="B", model=model("openai/story?tokens=4"))
     streamed = Runner.run_streamed(storyteller, "hello")
     pieces = [
         event.data.delta
