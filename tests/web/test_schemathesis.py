@@ -43,8 +43,6 @@ def existing(base_url: str) -> dict[str, str]:
         sent = client.post(f"/api/conversations/{conversation}/messages", json=body).json()
     return {
         "/api/conversations": conversation,
-        "/v1/conversations": conversation,
-        "/v1/responses": sent["generation"]["id"].replace("gen_", "resp_"),
         "/api/messages": sent["reply"]["id"],
         "/api/generations": sent["generation"]["id"],
     }
