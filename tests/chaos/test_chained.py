@@ -19,9 +19,8 @@ STORY = answer_text(tokens=TOKENS)
 
 
 @pytest.fixture
-async def lower(tmp_path: Path) -> AsyncIterator[Service]:
-    settings = {"LLMCHAT_ON_CRASH": "continue"}
-    async with Service(tmp_path / "lower", **settings).running() as running:
+async def lower(tmp_path: Path, on_crash: str) -> AsyncIterator[Service]:
+    async with Service(tmp_path / "lower", LLMCHAT_ON_CRASH=on_crash).running() as running:
         yield running
 
 
@@ -47,9 +46,13 @@ async def the_only_answer(client: Client) -> str:
     return str(answer["content"])
 
 
-@pytest.mark.parametrize("dies", ["upper", "lower"])
+@pytest.mark.parametrize(
+    ("dies", "on_crash"),
+    [("upper", "mark"), ("lower", "continue"), ("lower", "restart")],
+    ids=["the upper", "the lower, which goes on", "the lower, which begins anew"],
+)
 async def test_nothing_is_lost_and_nothing_generated_twice(
-    lower: Service, upper: Service, dies: str
+    lower: Service, upper: Service, dies: str, on_crash: str
 ) -> None:
     async with upper.client() as client, lower.client() as below:
         params = {"extra": {"tokens": TOKENS, "tokens_per_second": RATE}}
@@ -59,6 +62,9 @@ async def test_nothing_is_lost_and_nothing_generated_twice(
         await died.start()
         await reader.read_to_end()
         assert (reader.status, reader.text) == ("complete", STORY)
+        # Of what begins anew nothing is spliced onto what there was.
+        anew = "reset" in {event.name for event in reader.events}
+        assert anew == (on_crash == "restart")
         stored = await client.message(sent.message["conversation_id"], sent.reply_id)
         assert (stored["status"], stored["content"]) == ("complete", STORY)
         assert await the_only_answer(below) == STORY

@@ -65,6 +65,13 @@ async def test_openai_agents(served: Dialects) -> None:
     assert told == {"answer": "You said: hello", "stream": "t0 t1 t2 t3 "}
 
 
+async def test_openai_agents_over_responses(served: Dialects) -> None:
+    told = await served.run("newest", "with_agents_responses")
+
+    answers = ["You said: hello", "You said: again"]
+    assert told == {"answers": answers, "stream": "t0 t1 t2 t3 ", "ids": True}
+
+
 async def test_pydantic_ai(served: Dialects) -> None:
     told = await served.run("newest", "with_pydantic_ai")
 

@@ -10,6 +10,8 @@ from tempfile import TemporaryDirectory
 from llmchat.access.members import MemberStore
 from llmchat.access.usage import Reservation, UsageStore
 from llmchat.chat.clientchats import ClientMessages
+from llmchat.chat.items import ItemStore
+from llmchat.chat.responses import ResponseStore
 from llmchat.domain import (
     LOCAL_OWNER,
     Conversation,
@@ -41,8 +43,10 @@ from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.database import Database
 from llmchat.store.feedback import SqlFeedbackStore
 from llmchat.store.generations import SqlGenerationStore
+from llmchat.store.items import SqlItemStore
 from llmchat.store.members import SqlMemberStore
 from llmchat.store.postgres import PostgresDatabase
+from llmchat.store.responses import SqlResponseStore
 from llmchat.store.sqlite import SqliteDatabase
 from llmchat.store.usage import SqlUsageStore
 from llmchat.text import clean
@@ -70,6 +74,8 @@ class Stores:
     feedback: FeedbackStore
     archives: ArchiveStore
     client_messages: ClientMessages
+    responses: ResponseStore
+    items: ItemStore
     time: SetTime
 
     async def conversation(self, owner: OwnerId = ME, title: str | None = None) -> Conversation:
@@ -174,6 +180,8 @@ def stores_in(database: Database) -> Stores:
         SqlFeedbackStore(database, time.now),
         SqlArchiveStore(database, time.now),
         SqlClientMessages(database),
+        SqlResponseStore(database),
+        SqlItemStore(database, time.now),
         time,
     )
 

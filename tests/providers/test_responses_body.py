@@ -141,6 +141,8 @@ def test_thinking_is_skipped_by_the_effort_that_the_operator_names() -> None:
     made = body_with(effort="minimal", skip_thinking=True, extra=extra)
     assert made["reasoning"] == {"summary": "auto", "effort": "minimal"}
     assert body_with(effort="minimal", extra=extra)["reasoning"] == {"summary": "auto"}
+    made = body_with(extra={"reasoning_effort": "low", "verbosity": "high"})
+    assert (made["reasoning"], made["text"]) == ({"effort": "low"}, {"verbosity": "high"})
 
 
 def test_extra_fields_are_passed_on_but_do_not_make_it_forgetful() -> None:

@@ -24,8 +24,13 @@ from llmchat.events import (
     Started,
     ToolCall,
     Usage,
+    answerable_calls,
+    fold,
     merge,
+    whole_calls,
 )
+from llmchat.providers.base import Restarted
+from llmchat.providers.responses_events import ResponseReader
 from llmchat.web.openai.response_frames import ResponseFrames, frames_of, last_number
 from llmchat.web.openai.response_object import begun
 
@@ -108,6 +113,29 @@ def read(frames: bytes) -> list[dict[str, Any]]:
 def test_a_log_becomes_these_frames(name: str) -> None:
     golden = (GOLDEN / f"{name.replace(' ', '_')}.txt").read_bytes()
     assert frames_of(RESPONSE, entries_of(LOGS[name]), ended_at=AT) == golden
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+@pytest.mark.parametrize("name", LOGS)
+def test_our_own_provider_reads_what_was_meant(name: str, size: int) -> None:
+    """Also when it is cut off everywhere, and reads on from its mark."""
+    log = LOGS[name]
+    frames = frames_of(RESPONSE, entries_of(log), ended_at=AT)
+    reader = ResponseReader(hide_reasoning=False)
+    said: list[Event] = []
+    for begin in range(0, len(frames), size):
+        for event in reader.feed(frames[begin : begin + size]) or ():
+            again = isinstance(event, Restarted)
+            said.append(Reset(2, "", "") if again else event)  # type: ignore[arg-type]
+    read, meant = fold(entries_of([STARTED, *said])), fold(entries_of(log))
+    assert (read.answer, read.reasoning) == (meant.answer, meant.reasoning)
+    assert whole_calls(read.tool_calls) == answerable_calls(meant.tool_calls)
+    match log[-1]:
+        case Finished("complete", reason):
+            assert isinstance(read.terminal, Finished)
+            assert read.terminal.finish_reason == reason
+        case _:
+            assert reader.error is not None
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)

@@ -19,6 +19,11 @@ def body_of_prompt(prompt: Prompt, *, skips_thinking_by: str | None) -> dict[str
     # Best effort wherever it exists, and unknown here: no answer is wrong without it.
     params.pop("seed", None)
     body: dict[str, Any] = {**params.pop("extra", {})}
+    # As chat completions have it, and so the clients of most doors.
+    if (effort := body.pop("reasoning_effort", None)) is not None:
+        body["reasoning"] = {"effort": effort, **_object_in(body, "reasoning")}
+    if (verbosity := body.pop("verbosity", None)) is not None:
+        body["text"] = {"verbosity": verbosity, **_object_in(body, "text")}
     if params.pop("skip_thinking", False) and skips_thinking_by is not None:
         body["reasoning"] = {**_object_in(body, "reasoning"), "effort": skips_thinking_by}
     if (wanted := params.pop("response_format", None)) is not None:

@@ -1,17 +1,15 @@
 """From the bytes of OpenAI's Responses streams to our events: one answer over any number of
 connections, each event once."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from llmchat.errors import ProviderError, UpstreamMalformed
 from llmchat.events import Channel, Delta, Finished, ToolCall
-from llmchat.providers.base import ProviderEvent
+from llmchat.providers.base import ProviderEvent, Restarted
 from llmchat.providers.refusals import error_in
+from llmchat.providers.responses_json import is_cut, not_an_event, object_in
 from llmchat.providers.responses_mark import Mark, response_id
 from llmchat.providers.responses_object import (
     PARAGRAPH,
@@ -22,13 +20,12 @@ from llmchat.providers.responses_object import (
     text_of,
 )
 from llmchat.providers.sse import EventParser
-from llmchat.text import TextRepair, clean
+from llmchat.text import TextRepair
 
 MOST_RESPONSE_BYTES = 8 * 1024 * 1024
 """Of one event: those at the end repeat the whole answer."""
 _MOST_TOOL_CALLS = 128
 _MOST_SEQUENCE = 10**15 - 1
-_SHOWN_BYTES = 80
 _ENDS = {
     "response.completed": "completed",
     "response.incomplete": "incomplete",
@@ -41,6 +38,8 @@ _TEXTS: Mapping[str, Channel] = {
     "response.reasoning_text.delta": "reasoning",
     "response.reasoning_summary_text.delta": "reasoning",
 }
+
+_GOING_ON = ("response.output_item.added", "response.completed")
 
 _Run = Channel | int
 """Whose text is being written: a channel's, or that of the call with this index."""
@@ -65,6 +64,7 @@ class ResponseReader:
         self._run: _Run = "answer"
         self._repair = TextRepair()
         self._call_of: dict[Any, int] = {}
+        self._cut = False
 
     @property
     def over(self) -> bool:
@@ -84,18 +84,18 @@ class ResponseReader:
                     break
                 # The marker at the end of a stream says nothing about the answer.
                 if found.strip() != b"[DONE]":
-                    self._take(_object(found))
+                    self._take(object_in(found))
         except ProviderError as error:
             self.error = error
         except (AttributeError, KeyError, TypeError):
-            self.error = _not_an_event()
+            self.error = not_an_event()
         return self._given()
 
     def take_whole(self, response: object) -> Sequence[ProviderEvent] | None:
         """The same for a Response object: what it has beyond what was given, when it has ended."""
         try:
             if not isinstance(response, dict) or response.get("object") != "response":
-                raise error_in(response) if isinstance(response, dict) else _not_an_event()
+                raise error_in(response) if isinstance(response, dict) else not_an_event()
             self._know(response)
             if response.get("status") not in UNFINISHED:
                 self._take_rest(response)
@@ -103,7 +103,7 @@ class ResponseReader:
         except ProviderError as error:
             self.error = error
         except (AttributeError, KeyError, TypeError):
-            self.error = _not_an_event()
+            self.error = not_an_event()
         return self._given()
 
     def _given(self) -> Sequence[ProviderEvent] | None:
@@ -138,16 +138,23 @@ class ResponseReader:
         if self.place is None:
             raise UpstreamMalformed("The model's server began its answer without naming it.")
         if number > self.place.sequence:
+            if is_cut(event):
+                # Not counted: whoever reads on from here has to see it again.
+                self._cut = True
+                return
+            if self._cut and kind in _GOING_ON:
+                self._begin_anew()
             self._take_new(kind, event)
             self.place = replace(self.place, sequence=number)
 
     def _take_new(self, kind: object, event: dict[str, Any]) -> None:
         if not isinstance(kind, str):
-            raise _not_an_event()
+            raise not_an_event()
         if channel := _TEXTS.get(kind):
             self._write(channel, text_of(event["delta"]))
         elif status := _ENDS.get(kind):
-            self._finish({**event["response"], "status": status})
+            cancelled = event["response"].get("status") == "cancelled"
+            self._finish({**event["response"], "status": "cancelled" if cancelled else status})
         elif kind == "response.reasoning_summary_part.added":
             if self._at.reasoning:
                 self._write("reasoning", PARAGRAPH)
@@ -172,6 +179,16 @@ class ResponseReader:
             self._events.append(Delta(""))
         elif self.place.id != id:
             raise UpstreamMalformed("The model's server went on with another answer than this one.")
+
+    def _begin_anew(self) -> None:
+        """An item that is done as incomplete, and more behind it: another llmchat tells so that
+        another attempt replaced what it had shown."""
+        self._cut = False
+        self._repair = TextRepair()
+        self._run = "answer"
+        self._call_of = {}
+        self._events = [Restarted("The model's server began its answer anew.")]
+        self.place = Mark(self._at.id, self._at.sequence)
 
     def _write(self, run: _Run, text: str) -> None:
         if run == "reasoning" and self._hide_reasoning:
@@ -255,31 +272,3 @@ class ResponseReader:
             self.end = end
         else:
             self.error = end
-
-
-def _object(data: bytes) -> dict[str, Any]:
-    try:
-        event = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        event = _lenient(data)
-    if not isinstance(event, dict):
-        raise _not_an_event()
-    return event
-
-
-def _lenient(data: bytes) -> Any:
-    """json allows what orjson refuses: half of a surrogate pair, which another event completes."""
-    try:
-        return json.loads(data.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        begin = clean(data[:_SHOWN_BYTES].decode("utf-8", "replace"))
-        raise UpstreamMalformed(
-            f"The model's server sent an event that is not JSON: {begin}"
-        ) from None
-
-
-def _not_an_event() -> UpstreamMalformed:
-    return UpstreamMalformed(
-        "The model's server sent something that has not the shape of a response or of its events. "
-        'If it has no Responses API, use kind = "openai".'
-    )

@@ -37,6 +37,8 @@ class SqlItemStore:
             if parent is not None and Status(parent.status).live:
                 raise Busy(str(parent.generation_id))
             rows = given(conversation, parent, messages, self._now())
+            if not rows:
+                return []
             session.add_all(rows)
             conversation.leaf_id = rows[-1].id
             conversation.updated_at = self._now()

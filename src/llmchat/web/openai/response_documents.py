@@ -12,6 +12,5 @@ event: response.completed
 data: {"type":"response.completed","sequence_number":23,"response":{…,"status":"completed"}}
 
 """
-STREAMED_RESPONSE: dict[str, Any] = {
-    "text/event-stream": {"schema": {"type": "string"}, "example": _EVENTS}
-}
+# Without a schema: it would be taken for that of each event.
+STREAMED_RESPONSE: dict[str, Any] = {"text/event-stream": {"example": _EVENTS}}
