@@ -16,6 +16,7 @@ from llmchat.web import (
     keys,
     llm,
     openapi,
+    page,
     problems,
     session,
     sessions,
@@ -31,7 +32,7 @@ _SHOWN = [
     *("Location", "Retry-After", "X-Request-ID"),
     *("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
 ]
-_DOORS = (history, chat, sharing, sessions, llm, keys, session, health, docs)
+_DOORS = (history, chat, sharing, sessions, llm, keys, session, health, docs, page)
 
 
 class Lifespan(Protocol):
@@ -79,5 +80,5 @@ def build(
     app.add_plain_route(following.ROUTE, following.OPERATION)
     for router in (*(door.router for door in _DOORS), session.tickets, sharing.links):
         app.include_router(router)
-    docs.mount_static(app)
+    page.mount_static(app)
     return app

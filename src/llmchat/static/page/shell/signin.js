@@ -1,0 +1,4 @@
+/** To come. */
+
+/** @param {import("../types").App} _app */
+export function showSignIn(_app) {}
