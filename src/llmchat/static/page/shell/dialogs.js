@@ -102,6 +102,3 @@ export function toastProblem(error) {
   if (status === 401) return; // The sign-in is open already.
   toast([error.message, detail].filter(Boolean).join(". "));
 }
-
-/** @param {import("../types").App} _app */
-export function showDialogs(_app) {}
