@@ -8,6 +8,7 @@
  * - `deleted`: a conversation is gone, here or elsewhere
  * - `generating`: answers began, or ended, in a conversation
  * - `signed-out`: the server does not know us (any more); `signed-in`: it does (again)
+ * - `me`: who is signed in
  * - `connection`: how the open conversation's stream is
  *
  * @typedef {import("./types").EventMap} EventMap

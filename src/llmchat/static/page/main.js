@@ -6,9 +6,9 @@ import { OpenConversation } from "./chat/conversation.js";
 import { showConversation } from "./chat/pane.js";
 import { Events } from "./events.js";
 import { createPlace } from "./place.js";
-import { showDialogs } from "./shell/dialogs.js";
 import { showModels } from "./shell/models.js";
 import { showSettings } from "./shell/settings.js";
+import { showShare } from "./shell/share.js";
 import { listenForShortcuts } from "./shell/shortcuts.js";
 import { showSidebar } from "./shell/sidebar.js";
 import { showSignIn } from "./shell/signin.js";
@@ -30,9 +30,9 @@ const app = {
 
 for (const show of [
   showTheme,
-  showDialogs,
   showModels,
   showSettings,
+  showShare,
   showSidebar,
   showSignIn,
   showConversation,

@@ -93,6 +93,13 @@ export interface Conversation {
 /** How the open conversation's stream is. `idle`: none is open. */
 export type Connection = "idle" | "connecting" | "open" | "reconnecting" | "offline" | "restarting";
 
+/** Who is signed in; `key_id` null: nobody needs to be. */
+export interface Me {
+  user: string;
+  scopes: string[];
+  key_id: string | null;
+}
+
 export interface EventMap {
   place: string | null;
   conversation: Conversation;
@@ -100,6 +107,7 @@ export interface EventMap {
   generating: { id: string; generating: boolean };
   "signed-out": Problem;
   "signed-in": null;
+  me: Me;
   connection: Connection;
 }
 
