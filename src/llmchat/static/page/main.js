@@ -2,7 +2,7 @@
 
 import { createApi } from "./api.js";
 import { showComposer } from "./chat/composer.js";
-import { createConversation } from "./chat/conversation.js";
+import { OpenConversation } from "./chat/conversation.js";
 import { showConversation } from "./chat/pane.js";
 import { Events } from "./events.js";
 import { createPlace } from "./place.js";
@@ -17,7 +17,7 @@ import { showTheme } from "./shell/theme.js";
 const events = new Events();
 const api = createApi(events);
 const place = createPlace(events);
-const conversation = createConversation({ api, events, place });
+const conversation = new OpenConversation({ api, events, place });
 
 /** @type {import("./types").App} */
 const app = {

@@ -2,6 +2,7 @@
 
 import type { Events } from "./events.js";
 import type { Problem } from "./api.js";
+import type { OpenConversation } from "./chat/conversation.js";
 
 export type Role = "system" | "user" | "assistant" | "tool";
 export type Status = "queued" | "streaming" | "complete" | "stopped" | "failed" | "interrupted";
@@ -151,21 +152,11 @@ export interface Choices {
   };
 }
 
-/** The open conversation: chat/conversation.js. */
-export interface OpenConversation {
-  /** As the server last told; null: a new one, or not loaded yet. */
-  readonly current: Conversation | null;
-  /** Whether an answer is being written, or waits. */
-  readonly isGenerating: boolean;
-  stop(): Promise<void>;
-  /** Looks at everything anew. */
-  reload(): void;
-}
-
 export interface App {
   api: Api;
   place: Place;
   events: Events;
   choices: Choices;
+  /** The open one: `current` is as the server last told, null when it is new or not loaded yet. */
   conversation: OpenConversation;
 }

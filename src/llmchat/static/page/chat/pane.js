@@ -1,4 +1,144 @@
-/** To come. */
+/** The messages of the open conversation, in their order. */
 
-/** @param {import("../types").App} _app */
-export function showConversation(_app) {}
+import { byId, element } from "../dom.js";
+import { AnswerView } from "./answer.js";
+import { Doings } from "./doings.js";
+import { NoteView } from "./note.js";
+import { refused } from "./notice.js";
+import { Painting } from "./painting.js";
+import { QuestionView } from "./question.js";
+import { Scroll } from "./scroll.js";
+import { liveOf } from "./state.js";
+import { showStatus } from "./statusline.js";
+
+/** @typedef {import("../types").App} App */
+/** @typedef {AnswerView | QuestionView | NoteView} View */
+
+const STATUS = { complete: "finished", stopped: "stopped", failed: "failed", interrupted: "interrupted" };
+
+/** @param {App} app */
+export function showConversation(app) {
+  const pane = new Pane(app);
+  showStatus(app);
+  app.conversation.subscribe(() => pane.changed());
+  app.events.on("place", () => pane.begin());
+}
+
+class Pane {
+  #app;
+  #doings;
+  #messages = byId("messages", HTMLElement);
+  #welcome = byId("welcome", HTMLElement);
+  #spoken = byId("spoken", HTMLElement);
+  #above = element("div", { class: "above" });
+  #problem = element("div", { class: "nothing", role: "alert" });
+  #scroll = new Scroll();
+  #painting = new Painting(() => this.#paint());
+  /** @type {Map<string, View>} */
+  #views = new Map();
+  /** @type {readonly string[]} */
+  #branch = [];
+
+  /** @param {App} app */
+  constructor(app) {
+    this.#app = app;
+    this.#doings = new Doings(app);
+    this.#messages.before(this.#above);
+    this.#messages.after(this.#problem);
+    const near = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && this.#loadOlder(), {
+      root: byId("scroller", HTMLElement),
+      rootMargin: "1200px 0px 0px",
+    });
+    near.observe(this.#above);
+  }
+
+  /** Another conversation: its end is what is read first. */
+  begin() {
+    this.#views.clear();
+    this.#branch = [];
+    this.#messages.replaceChildren();
+    this.#scroll.toEnd();
+    this.#painting.now();
+  }
+
+  changed() {
+    this.#painting.ask();
+  }
+
+  #paint() {
+    const { conversation } = this.#app;
+    const { state, id, problem } = conversation;
+    document.body.classList.toggle("generating", conversation.isGenerating);
+    document.body.classList.toggle("viewer", state.conversation?.role === "viewer");
+    const isEmpty = !id || (state.loaded && state.branch.length === 0);
+    this.#welcome.hidden = !isEmpty || !!problem || this.#messages.childElementCount > this.#views.size;
+    this.#problem.textContent = problem ? lost(problem.status, problem.title) : "";
+    this.#above.hidden = !conversation.hasOlder;
+    if (state.branch !== this.#branch) this.#scroll.keeping(() => this.#arrange());
+    for (const messageId of state.branch) this.#update(messageId);
+  }
+
+  /** Puts the views into the order of the branch; those that stay are not touched. */
+  #arrange() {
+    const { branch } = this.#app.conversation.state;
+    const shown = new Set(branch);
+    for (const [id, view] of this.#views) {
+      if (shown.has(id)) continue;
+      view.element.remove();
+      this.#views.delete(id);
+    }
+    /** @type {Element | null} */
+    let place = this.#messages.firstElementChild;
+    for (const id of branch) {
+      const view = this.#viewOf(id);
+      this.#update(id);
+      if (view.element === place) place = place.nextElementSibling;
+      else this.#messages.insertBefore(view.element, place);
+    }
+    this.#branch = branch;
+  }
+
+  /** @param {string} id */
+  #viewOf(id) {
+    const known = this.#views.get(id);
+    if (known) return known;
+    const role = this.#app.conversation.state.messages.get(id)?.role;
+    const view =
+      role === "assistant" ? new AnswerView(this.#doings) : role === "user" ? new QuestionView(this.#doings) : new NoteView();
+    view.element.id = id;
+    this.#views.set(id, view);
+    return view;
+  }
+
+  /** @param {string} id */
+  #update(id) {
+    const { state } = this.#app.conversation;
+    const message = state.messages.get(id);
+    const view = this.#views.get(id);
+    if (!message || !view) return;
+    if (!(view instanceof AnswerView)) return view.update(message);
+    const wasBusy = view.isBusy;
+    view.update(message, liveOf(state, message));
+    if (wasBusy && !view.isBusy) this.#say(message.status);
+  }
+
+  /** @param {string} status */
+  #say(status) {
+    this.#spoken.textContent = `Answer ${/** @type {Record<string, string>} */ (STATUS)[status] ?? status}.`;
+  }
+
+  #loadOlder() {
+    if (!this.#app.conversation.hasOlder) return;
+    this.#app.conversation.loadOlder()?.catch(refused);
+  }
+}
+
+/**
+ * @param {number} status
+ * @param {string} title
+ */
+function lost(status, title) {
+  return status === 404 || status === 422
+    ? "There is no such conversation (any more). Begin a new one."
+    : `${title}. Reload the page to try again.`;
+}
