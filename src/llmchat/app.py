@@ -10,16 +10,16 @@ from importlib.metadata import version
 import structlog
 from fastapi import FastAPI
 
-from llmchat import entrance
+from llmchat import defaults, entrance
 from llmchat.access.audit import Audit
 from llmchat.access.keys import Keys
 from llmchat.access.rates import Rates
 from llmchat.access.tokens import IssuerTokens
 from llmchat.catalogue import providers_of, token_counter
+from llmchat.chat.asking import AskingService
 from llmchat.chat.budget import Budget
 from llmchat.chat.context import Prompts
 from llmchat.chat.feed import Feed
-from llmchat.chat.flow import Clocks
 from llmchat.chat.history import HistoryService
 from llmchat.chat.news import News
 from llmchat.chat.quota import Quota
@@ -33,7 +33,6 @@ from llmchat.chat.sweep import Sweep
 from llmchat.chat.titles import Titles
 from llmchat.chat.watching import ConversationWatch
 from llmchat.clock import Clock
-from llmchat.domain import Params
 from llmchat.engines import Engines, open_engines
 from llmchat.errors import StorageUnavailable
 from llmchat.ids import WorkerId, new_id
@@ -43,6 +42,7 @@ from llmchat.settings import Settings
 from llmchat.signals.base import Abandoned, Happened, Signal, StopWanted
 from llmchat.store.audit import SqlAuditStore
 from llmchat.store.conversations import SqlConversationStore
+from llmchat.store.feedback import SqlFeedbackStore
 from llmchat.store.generations import SqlGenerationStore
 from llmchat.store.keys import SqlKeyStore
 from llmchat.store.members import SqlMemberStore
@@ -193,7 +193,7 @@ def _runner(
         generations=generations,
         prepare=prompts.prepare,
         tokens=tokens,
-        clocks=_clocks(settings),
+        clocks=defaults.clocks(settings),
         lease_seconds=settings.lease_seconds,
         now=clock.now,
         signals=engines.signals,
@@ -242,6 +242,7 @@ def _heard(runner: Runner, sweep: Sweep, news: News, signal: Signal) -> None:
 def _services(parts: Parts) -> Services:
     settings, log = parts.settings, parts.engines.log
     stopping = Stopping(parts.runner, parts.recovery, parts.generations)
+    quota = Quota(parts.generations, settings.max_live_generations)
     return Services(
         door=entrance.door(settings, parts.keys, parts.issuer_tokens, parts.rates),
         keys=parts.keys,
@@ -255,9 +256,16 @@ def _services(parts: Parts) -> Services:
             runner=parts.runner,
             stopping=stopping,
             news=parts.news,
-            quota=Quota(parts.generations, settings.max_live_generations),
+            quota=quota,
             budget=parts.budget,
-            defaults=_defaults(settings),
+            defaults=defaults.params(settings),
+        ),
+        asking=AskingService(
+            models=parts.models,
+            runner=parts.runner,
+            quota=quota,
+            budget=parts.budget,
+            defaults=defaults.params(settings),
         ),
         history=HistoryService(
             conversations=parts.conversations,
@@ -265,6 +273,7 @@ def _services(parts: Parts) -> Services:
             stopping=stopping,
             news=parts.news,
         ),
+        feedback=SqlFeedbackStore(parts.engines.database, parts.now),
         sharing=SharingService(
             members=SqlMemberStore(parts.engines.database, parts.now),
             conversations=parts.conversations,
@@ -278,21 +287,4 @@ def _services(parts: Parts) -> Services:
         # The settings are about the embedded store; Redis writes its file, and syncs it later.
         durability="process" if parts.engines.shared else settings.durability,
         version=VERSION,
-    )
-
-
-def _clocks(settings: Settings) -> Clocks:
-    return Clocks(
-        first_token_seconds=settings.first_token_seconds,
-        token_gap_seconds=settings.token_gap_seconds,
-        generation_seconds=settings.generation_seconds,
-    )
-
-
-def _defaults(settings: Settings) -> Params:
-    return Params(
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        max_tokens=settings.max_tokens,
-        skip_thinking=settings.skip_thinking,
     )

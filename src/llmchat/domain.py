@@ -12,6 +12,12 @@ from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId
 
 T = TypeVar("T")
 Json = Mapping[str, Any]
+CallerRole = Literal["owner", "editor", "viewer"]
+
+_GO_ON = (
+    "Your last message broke off. Go on exactly where it ends, in the middle of a word if need be: "
+    "repeat nothing of it, and say nothing about this."
+)
 
 LOCAL_OWNER = OwnerId("local")
 """The one caller of an open service on loopback."""
@@ -86,6 +92,20 @@ class Conversation:
     archived: bool
     created_at: datetime
     updated_at: datetime
+    pinned: bool = False
+    active_leaf: MessageId | None = None
+    """The end of the active branch, behind which a message goes that names no parent."""
+    role: CallerRole = "owner"
+    """Of whoever asked for it."""
+    generating: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What one user thinks of an answer: `rating` is 1 or -1."""
+
+    rating: int
+    comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +149,22 @@ class Message:
     parts: Sequence[Part] = ()
     tool_calls: Sequence[ToolCall] = ()
     tool_call_id: str | None = None
+    feedback: Feedback | None = None
+    """The caller's own, in a page of messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What an answer begins with that goes on with an earlier one."""
+
+    answer: str = ""
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
     """The work that writes one assistant message. `attempt` counts from 1; the current one began at
-    the offset `attempt_began_at` of the log."""
+    the offset `attempt_began_at` of the log. `begun` is in the log before anything of its own."""
 
     id: GenerationId
     conversation_id: ConversationId
@@ -154,6 +184,7 @@ class Generation:
     attempt_began_at: int = 1
     stop_requested: bool = False
     """Somebody asked its owner to stop it."""
+    begun: Begun = Begun()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +230,7 @@ class Prompt:
     `owner` is who asks: an answer may be kept for them, and for nobody else. `key` stands for this
     one answer, however often it is attempted. `mark` is of a delta that an earlier attempt gave:
     a provider that `resumes` gives what follows it. `alone` is whoever is asked while nobody else
-    could answer.
+    could answer. `repeatable` is what the answer may repeat at its beginning, and should not.
     """
 
     model: str
@@ -209,6 +240,7 @@ class Prompt:
     key: str | None = None
     mark: str | None = None
     alone: bool = True
+    repeatable: str = ""
 
     def prefilled(self, answer: str) -> "Prompt":
         """The same, with the beginning of its answer: the model is to go on with that."""
@@ -216,6 +248,14 @@ class Prompt:
             return self
         begun = PromptMessage(Role.ASSISTANT, answer)
         return replace(self, messages=[*self.messages, begun])
+
+    def asked_to_go_on(self, answer: str) -> "Prompt":
+        """The same for a model that answers a prefilled prompt anew: it is told in words."""
+        if not answer:
+            return self
+        wish = PromptMessage(Role.USER, _GO_ON)
+        begun = self.prefilled(answer)
+        return replace(begun, messages=[*begun.messages, wish], repeatable=answer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ LlmchatError
 ├── Busy                      409  the conversation already has a live generation
 ├── LogGone                   410  the log is past its retention; the message is in the history
 ├── Invalid                   422  readable, but not what was asked for
+│   ├── UnknownModel          422  no provider of ours has that name
 │   └── PromptTooLong         422  more tokens than the model, or the operator, takes
 ├── RateLimited               429  too often; carries when to come back
 ├── Unavailable               503  not now; carries when to come back
@@ -145,6 +146,11 @@ class Invalid(LlmchatError):
     type = "invalid"
     title = "The request is not valid"
     status = 422
+
+
+class UnknownModel(Invalid):
+    type = "unknown_model"
+    title = "There is no such model"
 
 
 class PromptTooLong(Invalid):

@@ -16,7 +16,7 @@ from tests.issuer import AUDIENCE, Issuer, issuing
 from tests.web.conftest import UNPACED
 from tests.web.locked import Locked, bearer, locked_service
 
-Thing = Literal["conversation", "message", "generation", "session", "key"]
+Thing = Literal["conversation", "message", "cut message", "generation", "session", "key"]
 Part = Literal["viewer", "editor", "owner"]
 ECHO = {"model": "demo/echo", "params": {"extra": UNPACED}}
 SAY = {"content": "hello", **ECHO}
@@ -61,6 +61,9 @@ ROWS: Mapping[tuple[str, str], Row] = {
     ("post", "/api/conversations/{id}/link"): Row("chat", 201, "conversation", part="owner"),
     ("delete", "/api/conversations/{id}/link"): Row("chat", 204, "conversation", part="owner"),
     ("post", "/api/messages/{id}/regenerate"): Row("chat", 202, "message", ECHO, "editor"),
+    ("post", "/api/messages/{id}/continue"): Row("chat", 202, "cut message", ECHO, "editor"),
+    ("put", "/api/messages/{id}/feedback"): Row("chat", 204, "message", {"rating": 1}),
+    ("delete", "/api/messages/{id}/feedback"): Row("chat", 204, "message"),
     ("get", "/api/generations/{id}"): Row("read", 200, "generation"),
     ("get", "/api/generations/{id}/stream"): Row("read", 200, "generation"),
     ("post", "/api/generations/{id}/stop"): Row("chat", 200, "generation", part="editor"),
@@ -230,12 +233,13 @@ def _make(
     _share(client, f"/api/conversations/{conversation}/members", owner)
     if thing == "conversation":
         return str(conversation)
+    cut = {"params": {"max_tokens": 1, "extra": UNPACED}} if thing == "cut message" else {}
     sent = client.post(
-        f"/api/conversations/{conversation}/messages", json=SAY, headers=owner
+        f"/api/conversations/{conversation}/messages", json={**SAY, **cut}, headers=owner
     ).json()
     generation = sent["generation"]["id"]
     client.get(f"/api/generations/{generation}/stream", headers=owner).raise_for_status()
-    return str(sent["reply"]["id"] if thing == "message" else generation)
+    return str(generation if thing == "generation" else sent["reply"]["id"])
 
 
 def _share(client: httpx2.Client, members: str, owner: Mapping[str, str]) -> None:

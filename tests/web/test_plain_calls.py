@@ -129,7 +129,7 @@ async def test_what_no_model_can_do_is_the_callers_mistake(
     waited = await client.http.post("/api/llm/chat/session", json=session | QUICK | more)
 
     problems = [problem_of(response, 422) for response in (generated, chatted, waited)]
-    assert {p["type"] for p in problems} <= {"invalid", "upstream_rejected"}
+    assert {p["type"] for p in problems} <= {"invalid", "unknown_model", "upstream_rejected"}
 
 
 async def test_a_send_to_no_model_is_refused_before_anything_is_stored(client: Client) -> None:

@@ -1,5 +1,6 @@
 """Settle first, then finish: how a generation's row and its last event come to say the same."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -8,6 +9,8 @@ from llmchat.chat.patience import patiently
 from llmchat.domain import Generation, Prompt, Status
 from llmchat.errors import Interrupted, LogGone, OffsetConflict
 from llmchat.events import (
+    Delta,
+    Event,
     Failed,
     Finished,
     Started,
@@ -47,7 +50,8 @@ class Ending:
     ) -> Terminal | None:
         """End a generation that this worker owns and writes. None when it has already ended, or
         belongs to another. The `prompt` is what was asked of the model, if anything was."""
-        terminal = self.metered(terminal, generation.model, prompt, transcript)
+        own = _without_begun(generation, transcript)
+        terminal = self.metered(terminal, generation.model, prompt, own)
         if not await self._settle(generation, terminal, transcript, first_token_at):
             return None
         await self.append(generation, terminal, at=transcript.last + 1)
@@ -84,9 +88,9 @@ class Ending:
             return fold(await patiently(lambda: self._log.snapshot(generation.id)))
         except LogGone:
             with suppress(OffsetConflict):
-                begin = [started(generation)]
+                begin = beginning(generation)
                 await self._log.append(generation.id, begin, at=1, writer=self._worker)
-            return Transcript(last=1)
+            return opening(generation)
 
     def metered(
         self, terminal: Terminal, model: str, prompt: Prompt | None, transcript: Transcript
@@ -125,6 +129,26 @@ class Ending:
 
 def started(generation: Generation) -> Started:
     return Started(generation.id, generation.message_id, generation.model, generation.attempt)
+
+
+def beginning(generation: Generation) -> Sequence[Event]:
+    """What its log has before anything of its own: the text that it goes on with is one delta."""
+    text = generation.begun
+    said = [Delta(text.reasoning, "reasoning"), Delta(text.answer)]
+    return [started(generation), *(delta for delta in said if delta.text)]
+
+
+def opening(generation: Generation) -> Transcript:
+    """The same, as what was said."""
+    text = generation.begun
+    return Transcript(len(beginning(generation)), text.answer, text.reasoning)
+
+
+def _without_begun(generation: Generation, transcript: Transcript) -> Transcript:
+    text = generation.begun
+    answer = transcript.answer.removeprefix(text.answer)
+    reasoning = transcript.reasoning.removeprefix(text.reasoning)
+    return replace(transcript, answer=answer, reasoning=reasoning)
 
 
 def stopped() -> Finished:

@@ -67,8 +67,11 @@ class Flow:
         clocks: Clocks,
         writer: WorkerId = NOBODY,
         keeps_text: bool = False,
+        begun: str = "",
     ) -> None:
+        """`begun` is what is there again after a reset: each attempt goes on with it."""
         self._log = log
+        self._begun = begun
         self._id = id
         self._writer = writer
         self._text = _Text(said, keeps=keeps_text)
@@ -161,8 +164,8 @@ class Flow:
             match event:
                 case Restarted(reason):
                     attempt += 1
-                    events = [Reset(attempt, reason, "")]
-                    before = 0
+                    events = [Reset(attempt, reason, self._begun)]
+                    before = len(self._begun)
                     self._watch.restart()
                 case Delta() | ToolCall():
                     events.append(event)
@@ -218,11 +221,11 @@ class _Text:
                     self.mark = mark
                     if self._keeps:
                         self._pieces[channel].append(text)
-                case Reset(attempt=attempt):
+                case Reset(attempt=attempt, text=text):
                     self.attempt = attempt
-                    self.chars = 0
+                    self.chars = len(text)
                     self.mark = None
-                    self._pieces = {"answer": [], "reasoning": []}
+                    self._pieces = {"answer": [text], "reasoning": []}
 
     def joined(self) -> tuple[str, str]:
         """Answer and reasoning."""

@@ -20,6 +20,8 @@ _log = structlog.get_logger(__name__)
 
 OnCrash = Literal["mark", "continue", "restart"]
 
+_AGAIN = "The server died or was stopped; this is another attempt."
+
 # A generation that kills whoever runs it must not kill them all.
 _MOST_ATTEMPTS = 5
 _MOST_FRUITLESS_ATTEMPTS = 2
@@ -109,11 +111,12 @@ class Recovery:
     async def _restored(self, generation: Generation) -> Transcript:
         """A log that is gone with its owner: what the last checkpoint had, as a reset for all."""
         kept = await self._generations.last_checkpoint(generation.id)
-        answer, last = ("", 0) if kept is None else (kept.answer, kept.last)
+        begun = generation.begun.answer
+        answer, last = (begun, 0) if kept is None else (kept.answer, kept.last)
         if last < generation.attempt_began_at:
             # Of an attempt before: where that was begun anew, nobody was to go on with its text.
             last = generation.attempt_began_at
-            answer = answer if self._on_crash == "continue" else ""
+            answer = answer if self._on_crash == "continue" else begun
         reset = Reset(generation.attempt, "The log was lost, this much was kept.", answer)
         upto = last + _BEYOND
         begin = started(generation)
@@ -171,9 +174,10 @@ class Recovery:
         if again is None:
             return
         if resets:
-            reset = Reset(attempt, "The server died or was stopped; this is another attempt.", "")
+            begun = generation.begun.answer
+            reset = Reset(attempt, _AGAIN, begun)
             await self._log.append(generation.id, [reset], at=at, writer=self._runner.worker)
-            transcript = Transcript(last=at)
+            transcript = Transcript(last=at, answer=begun)
         _log.info("An abandoned generation goes on", generation_id=generation.id, attempt=attempt)
         said = replace(transcript, attempt=attempt)
         self._runner.resume(again, said)

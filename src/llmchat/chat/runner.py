@@ -1,14 +1,15 @@
 """Owner of every live generation of this process: starts them, stops them, sees each to its end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
 from llmchat.chat.checkpoints import Checkpoints
-from llmchat.chat.ending import Ending, interrupted, started, stopped
+from llmchat.chat.ending import Ending, beginning, interrupted, opening, stopped
 from llmchat.chat.flow import Clocks, Flow
 from llmchat.chat.leases import Leases
 from llmchat.chat.patience import patiently
@@ -17,7 +18,7 @@ from llmchat.chat.running import OnEnd, Running
 from llmchat.chat.upstreams import Upstreams
 from llmchat.domain import Generation, Prompt
 from llmchat.errors import LlmchatError, LogGone, OffsetConflict, StorageUnavailable
-from llmchat.events import Failed, Terminal, Transcript
+from llmchat.events import Entry, Failed, Terminal, Transcript
 from llmchat.ids import ConversationId, GenerationId, WorkerId
 from llmchat.providers.base import Provider, Tokens
 from llmchat.signals.base import Abandoned, Alone, Signals, StopWanted
@@ -95,7 +96,7 @@ class Runner:
         """Begin the log, and the work when it is `claimed`. After this it can be followed. Raises
         StorageUnavailable; what is claimed begins all the same if the storage is soon back."""
         # Known before its log is: a stop in between would otherwise find nobody to tell.
-        running = self._enter(generation, Transcript(last=1)) if claimed else None
+        running = self._enter(generation, opening(generation)) if claimed else None
         begun = False
         try:
             begun = await self._begin_log(generation)
@@ -110,7 +111,7 @@ class Runner:
 
     async def _begin_log(self, generation: Generation) -> bool:
         """False when whoever was quicker to stop it has begun its log, and ended it."""
-        begin = [started(generation)]
+        begin = beginning(generation)
         with suppress(OffsetConflict):
             await self._log.append(generation.id, begin, at=1, writer=self.worker)
             return True
@@ -122,7 +123,7 @@ class Runner:
             if not await patiently(lambda: self._begin_log(generation)):
                 # Perhaps it was begun by the attempt whose answer was lost.
                 head = await self._log.fence(generation.id, self.worker)
-                if head.last != 1:
+                if head.last != running.flow.last:
                     raise OffsetConflict(f"{generation.id} is another's.")
         except LlmchatError as error:
             _log.error("It cannot begin", generation_id=generation.id, error=error.detail)
@@ -145,7 +146,7 @@ class Runner:
         generation = await self._generations.claim(id, self.worker)
         if generation is not None:
             head = await self._log.fence(id, self.worker)
-            self._spawn(self._enter(generation, Transcript(last=head.last)))
+            self._spawn(self._enter(generation, replace(opening(generation), last=head.last)))
 
     def resume(self, generation: Generation, said: Transcript) -> None:
         """Go on with what this worker took over, behind what was `said`."""
@@ -174,6 +175,12 @@ class Runner:
     async def answer(self, provider: Provider, prompt: Prompt, model: str) -> Transcript:
         """Generate what nobody stores, and wait for it."""
         return await self._plain.answer(provider, prompt, model)
+
+    def stream(
+        self, provider: Provider, prompt: Prompt, model: str, *, idle_seconds: float
+    ) -> AsyncGenerator[Sequence[Entry], None]:
+        """The same, read as it comes."""
+        return self._plain.stream(provider, prompt, model, idle_seconds=idle_seconds)
 
     def end_upstream(self, provider: Provider, mark: str) -> None:
         """Nobody reads on the answer that this mark is of. Returns at once."""
@@ -214,6 +221,7 @@ class Runner:
             clocks=self._clocks,
             writer=self.worker,
             keeps_text=self._checkpoints is not None,
+            begun=generation.begun.answer,
         )
         running = Running(generation, flow, prefill=said.answer)
         self._running[generation.id] = running

@@ -24,7 +24,7 @@ def _now() -> float:
 
 @dataclass(slots=True)
 class Running:
-    """`prefill` is what an earlier attempt has written of the answer; `ended` is set when nothing
+    """`prefill` is what is there of the answer already; `ended` is set when nothing
     more is done for it here, and it was `finished` unless it is another's by then. `provider` is
     who writes it, and `terminal` what that came to."""
 
@@ -42,7 +42,9 @@ class Running:
         self.provider = provider
         if provider.resumes and self.flow.mark is not None:
             return replace(prompt, mark=self.flow.mark)
-        return prompt.prefilled(self.prefill)
+        if provider.prefills:
+            return prompt.prefilled(self.prefill)
+        return prompt.asked_to_go_on(self.prefill)
 
     @property
     def unread(self) -> tuple[Provider, str] | None:

@@ -20,18 +20,13 @@ from llmchat.domain import (
     OnBusy,
     Params,
     Part,
-    Prompt,
-    PromptMessage,
     ToolResult,
     Turn,
 )
-from llmchat.errors import BadCursor, GenerationFailed, LogGone, ShuttingDown
+from llmchat.errors import BadCursor, LogGone, ShuttingDown
 from llmchat.events import (
     Entry,
-    Failed,
-    Finished,
     ToolCall,
-    Transcript,
     answerable_calls,
     fold,
 )
@@ -73,17 +68,6 @@ class Progress:
     reasoning: str
     tool_calls: Sequence[ToolCall]
     last_event_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer that nobody stored, and the model that wrote it."""
-
-    model: str
-    text: str
-    reasoning: str
-    tool_calls: Sequence[ToolCall]
-    end: Finished
 
 
 class ChatService:
@@ -156,11 +140,28 @@ class ChatService:
     async def regenerate(self, owner: OwnerId, message_id: MessageId, ask: Ask) -> Turn:
         """Another answer to the same question, beside the first. Raises what `send` does."""
         message = await self._conversations.message(owner, message_id)
-        id = message.conversation_id
+        return await self._reply(owner, message, ask)
+
+    async def go_on(self, owner: OwnerId, message_id: MessageId, ask: Ask) -> Turn:
+        """Another answer, beside the first, that begins with all that the first one says. Model and
+        parameters are the first one's. Raises what `send` does; Invalid for an answer that is
+        complete, still being written, or calls tools."""
+        message = await self._conversations.message(owner, message_id)
+        if message.generation_id is not None:
+            before = await self._generations.get(owner, message.generation_id)
+            params = ask.params.over(before.params)
+            ask = replace(ask, model=ask.model or before.model, params=params)
+        return await self._reply(owner, message, ask, goes_on=True)
+
+    async def _reply(
+        self, owner: OwnerId, sibling: Message, ask: Ask, *, goes_on: bool = False
+    ) -> Turn:
+        id = sibling.conversation_id
         conversation = await self._conversations.get(owner, id, right=Right.CHANGE)
         model, params = await self._choices(conversation, ask)
+        worker = self._runner.worker
         draft = ReplyDraft(
-            message_id, model, params, ask.on_busy, ask.idempotency, self._runner.worker
+            sibling.id, model, params, ask.on_busy, ask.idempotency, worker, goes_on=goes_on
         )
         self._refuse_while_draining()
         async with self._quota.place(conversation.owner):
@@ -227,26 +228,6 @@ class ChatService:
             raise ShuttingDown
         return message
 
-    async def answer(
-        self,
-        owner: OwnerId,
-        messages: Sequence[PromptMessage],
-        model: str | None,
-        params: Params,
-    ) -> Answer:
-        """Generate and wait, storing nothing. Raises Invalid, PromptTooLong, GenerationFailed,
-        RateLimited, ShuttingDown."""
-        self._refuse_while_draining()
-        model = model or await self._models.default()
-        provider, name = self._models.resolve(model)
-        prompt = Prompt(name, messages, params.over(self._defaults))
-        self._budget.check(model, prompt.messages, prompt.params)
-        async with self._quota.place(owner):
-            transcript = await self._runner.answer(provider, prompt, model)
-        end = _finished(transcript)
-        calls = answerable_calls(transcript.tool_calls)
-        return Answer(end.model or model, transcript.answer, transcript.reasoning, calls, end)
-
     async def _head(self, owner: OwnerId, id: GenerationId) -> Head:
         """Where its log stands. Raises LogGone.
 
@@ -288,13 +269,3 @@ class ChatService:
     def _refuse_while_draining(self) -> None:
         if self._runner.draining:
             raise ShuttingDown
-
-
-def _finished(transcript: Transcript) -> Finished:
-    match transcript.terminal:
-        case Finished() as end:
-            return end
-        case Failed(problem=problem):
-            raise GenerationFailed(problem)
-        case None:
-            raise RuntimeError("the flow ended without a terminal")

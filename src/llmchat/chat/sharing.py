@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from llmchat.access.keys import digest_of
@@ -67,7 +68,9 @@ class SharingService:
             )
         except NotFound as deleted:
             raise _no_link() from deleted
-        return conversation, page
+        # What the owner thinks of the answers is nobody else's.
+        shown = [replace(message, feedback=None) for message in page.items]
+        return conversation, Page(shown, page.next_cursor)
 
 
 def _no_link() -> NotFound:

@@ -2,18 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from llmchat.chat.admission import ASK_SECONDS, while_admitted
 from llmchat.chat.feed import (
     Announcement,
+    ConversationChanged,
     ConversationDeleted,
     Feed,
     GenerationStarted,
     Subscription,
 )
-from llmchat.domain import Conversation
+from llmchat.domain import CallerRole, Conversation
 from llmchat.errors import LogGone, ShuttingDown
 from llmchat.events import Entry, ToolCall, fold, whole_calls
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId
@@ -90,9 +91,10 @@ class ConversationWatch:
                 watcher = _Watcher(self._log, subscription, idle_seconds)
                 try:
                     # Subscribed before looking: what happens in between is told twice, not never.
-                    yield await self._look(owner, id, watcher)
+                    snapshot = await self._look(owner, id, watcher)
+                    yield snapshot
                     async for sight in watcher.sights():
-                        yield sight
+                        yield _as_seen(sight, snapshot.conversation.role)
                 finally:
                     await watcher.aclose()
                 behind = watcher.behind
@@ -120,6 +122,13 @@ class ConversationWatch:
             )
             watcher.follow(generation.id, offset)
         return Snapshot(conversation, live)
+
+
+def _as_seen(sight: Sight, role: CallerRole) -> Sight:
+    """An announcement is the same for all, and a conversation shows whoever sees it their role."""
+    if isinstance(sight, ConversationChanged):
+        return ConversationChanged(replace(sight.conversation, role=role))
+    return sight
 
 
 class _Watcher:

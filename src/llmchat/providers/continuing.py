@@ -10,12 +10,12 @@ from llmchat.providers.wrapper import Batches, Wrapper
 
 
 class Continuing(Wrapper):
-    """A Provider that leaves out the repetition of a server that ignores what is prefilled, and
-    writes the same answer from its beginning."""
+    """A Provider that leaves out the repetition of a server that ignores what is prefilled, or does
+    not do as it was told, and writes the same answer from its beginning."""
 
     def stream(self, prompt: Prompt) -> Batches:
         batches = self._inner.stream(prompt)
-        begun = prefilled(prompt) if self.prefills else ""
+        begun = prompt.repeatable or (prefilled(prompt) if self.prefills else "")
         # Not another generator on the way of every token that continues nothing.
         return _behind(begun, batches) if begun else batches
 

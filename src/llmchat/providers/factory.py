@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Protocol
 
 from llmchat.domain import Model
-from llmchat.errors import Invalid, ProviderError
+from llmchat.errors import ProviderError, UnknownModel
 from llmchat.providers.base import Circuit, Health, NoModels, Provider
 from llmchat.providers.reachable import reach
 from llmchat.tasks import TaskSet
@@ -94,7 +94,7 @@ class ProviderFactory:
         if source is None or not name:
             known = ", ".join(sorted(self._sources))
             routes = "".join(f", {_ROUTES}/{route}" for route in sorted(self._routes))
-            raise Invalid(
+            raise UnknownModel(
                 f"There is no model {model!r}. A model is named provider/name, as "
                 f"GET /api/llm/models lists it; the providers are {known}{routes}."
             )

@@ -74,7 +74,8 @@ class TurnDraft:
 
 @dataclass(frozen=True, slots=True)
 class ReplyDraft:
-    """Another answer to the question that `sibling_id`, an assistant message, answers."""
+    """Another answer to the question that `sibling_id`, an assistant message, answers; or, when it
+    `goes_on`, one that begins with what that one says."""
 
     sibling_id: MessageId
     model: str
@@ -82,6 +83,7 @@ class ReplyDraft:
     on_busy: OnBusy = OnBusy.REJECT
     idempotency: IdempotencyKey | None = None
     worker: WorkerId | None = None
+    goes_on: bool = False
 
 
 class ConversationStore(Protocol):
@@ -112,7 +114,8 @@ class ConversationStore(Protocol):
         self, owner: OwnerId, id: ConversationId, changes: Mapping[str, Any]
     ) -> Conversation:
         """Set the fields named in `changes` (of Conversation: title, system_prompt, model, params,
-        metadata, archived)."""
+        metadata, archived, pinned, active_leaf). Any message does as `active_leaf`: the branch
+        through it becomes the active one, down to the newest message behind it."""
         ...
 
     async def add_title(
@@ -160,7 +163,8 @@ class ConversationStore(Protocol):
         ...
 
     async def add_reply(self, owner: OwnerId, draft: ReplyDraft) -> Turn:
-        """Like add_turn, with a question that is already there."""
+        """Like add_turn, with a question that is already there. Raises Invalid for what is no
+        answer, and, to go on, for one that is complete, still being written, or calls tools."""
         ...
 
     async def live(self, owner: OwnerId, id: ConversationId) -> Sequence[Generation]:

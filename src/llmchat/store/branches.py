@@ -22,6 +22,14 @@ WHERE path.depth > CAST(:above AS BIGINT) AND path.depth < CAST(:below AS BIGINT
 ORDER BY path.depth {order} LIMIT :limit
 """
 _PATHS = {order: text(_PATH.format(order=order.upper())) for order in ("asc", "desc")}
+_NEWEST = text("""
+WITH RECURSIVE behind (id, seq) AS (
+    SELECT id, seq FROM message WHERE id = :begin
+    UNION ALL
+    SELECT m.id, m.seq FROM message m JOIN behind b ON m.parent_id = b.id
+)
+SELECT id FROM behind ORDER BY seq DESC LIMIT 1
+""")
 _NO_LIMIT = 2**31 - 1
 
 
@@ -38,6 +46,12 @@ async def path(
     query = select(MessageRow).from_statement(_PATHS[order])
     window = {"leaf": leaf, "above": above, "below": below, "limit": limit}
     return (await session.scalars(query, window)).all()
+
+
+async def newest_leaf(session: AsyncSession, begin: MessageRow) -> str:
+    """The newest message of all that are behind this one; itself when there is none."""
+    found: str = (await session.scalars(_NEWEST, {"begin": begin.id})).one()
+    return found
 
 
 async def with_siblings(session: AsyncSession, rows: Sequence[MessageRow]) -> list[Message]:

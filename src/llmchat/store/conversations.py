@@ -14,13 +14,15 @@ from llmchat.errors import Malformed, NotFound
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId, new_id
 from llmchat.store import turns
 from llmchat.store.base import ConversationDraft, ReplyDraft, TurnDraft
-from llmchat.store.branches import path, with_siblings
+from llmchat.store.branches import newest_leaf, path, with_siblings
 from llmchat.store.database import Database
+from llmchat.store.feedback import with_feedback
 from llmchat.store.members import is_shared_with, permitted
 from llmchat.store.rows import ConversationRow, GenerationRow, MessageRow
+from llmchat.store.seen import seen_one, sights, to_domain
 from llmchat.store.upsert import inserting
 
-_COLUMNS = {"metadata": "labels"}
+_COLUMNS = {"metadata": "labels", "active_leaf": "leaf_id"}
 
 
 class SqlConversationStore:
@@ -44,25 +46,25 @@ class SqlConversationStore:
                 await session.execute(
                     new.on_conflict_do_nothing(index_elements=["owner", "external_id"])
                 )
-            return row.to_domain()
+            return await seen_one(session, owner, row.id)
 
     async def get(
         self, owner: OwnerId, id: ConversationId, *, right: Right = Right.READ
     ) -> Conversation:
         async with self._database.read() as session:
-            return (await permitted(session, owner, id, right)).to_domain()
+            return await seen_one(session, owner, id, right)
 
     async def find(self, owner: OwnerId, external_id: str) -> Conversation:
         async with self._database.read() as session:
             row = await _by_external_id(session, owner, external_id)
-        if row is None:
-            raise NotFound(f"There is no session {external_id}.")
-        return row.to_domain()
+            if row is None:
+                raise NotFound(f"There is no session {external_id}.")
+            return await seen_one(session, owner, row.id)
 
     async def list(
         self, owner: OwnerId, *, limit: int, cursor: str | None, query: str | None
     ) -> Page[Conversation]:
-        found = select(ConversationRow)
+        found = sights(owner)
         if cursor is not None:
             found = found.where(col(ConversationRow.seq) < number_of(cursor))
         if query:
@@ -70,12 +72,12 @@ class SqlConversationStore:
         found = found.order_by(col(ConversationRow.seq).desc()).limit(limit + 1)
         async with self._database.read(unhurried=bool(query)) as session:
             # Two questions: with both in one, no index gives the newest first.
-            own = await session.scalars(found.where(col(ConversationRow.owner) == owner))
-            shared = await session.scalars(found.where(is_shared_with(owner)))
-            rows = sorted([*own, *shared], key=lambda row: row.seq or 0, reverse=True)
+            own = await session.execute(found.where(col(ConversationRow.owner) == owner))
+            shared = await session.execute(found.where(is_shared_with(owner)))
+            rows = sorted([*own, *shared], key=lambda row: row[0].seq or 0, reverse=True)
         more = len(rows) > limit
-        next_cursor = str(rows[limit - 1].seq) if more else None
-        return Page([row.to_domain() for row in rows[:limit]], next_cursor)
+        next_cursor = str(rows[limit - 1][0].seq) if more else None
+        return Page([to_domain(row) for row in rows[:limit]], next_cursor)
 
     async def update(
         self, owner: OwnerId, id: ConversationId, changes: Mapping[str, Any]
@@ -83,10 +85,9 @@ class SqlConversationStore:
         async with self._database.write() as session:
             row = await permitted(session, owner, id, Right.CHANGE, locked=True)
             for name, value in changes.items():
-                stored = value.as_json() if isinstance(value, Params) else value
-                setattr(row, _COLUMNS.get(name, name), stored)
+                setattr(row, _COLUMNS.get(name, name), await _stored(session, row, name, value))
             row.updated_at = self._now()
-            return row.to_domain()
+            return await seen_one(session, owner, id)
 
     async def add_title(
         self, owner: OwnerId, id: ConversationId, title: str
@@ -97,7 +98,7 @@ class SqlConversationStore:
                 return None
             row.title = title
             row.updated_at = self._now()
-            return row.to_domain()
+            return await seen_one(session, owner, id)
 
     async def delete(self, owner: OwnerId, id: ConversationId) -> Sequence[GenerationId]:
         async with self._database.write() as session:
@@ -138,6 +139,7 @@ class SqlConversationStore:
                 return Page([], None)
             rows = await path(session, end, limit=limit + 1, order=order, **window)
             items = await with_siblings(session, rows[:limit])
+            items = await with_feedback(session, owner, items)
         more = len(rows) > limit
         return Page(items, f"{rows[limit - 1].depth}.{end}" if more else None)
 
@@ -213,6 +215,12 @@ async def _by_external_id(
         .where(col(ConversationRow.external_id) == external_id)
     )
     return found
+
+
+async def _stored(session: AsyncSession, row: ConversationRow, name: str, value: Any) -> Any:
+    if name == "active_leaf":
+        return await newest_leaf(session, await turns.message_in(session, row.id, value))
+    return value.as_json() if isinstance(value, Params) else value
 
 
 def _contains(query: str) -> Any:

@@ -2,17 +2,49 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from sqlalchemy import exists, select, update
-from sqlmodel import col
+from sqlalchemy import JSON, Column, exists, select, update
+from sqlmodel import Field, SQLModel, col
 
-from llmchat.access.base import ApiKey
+from llmchat.access.base import ApiKey, Scope
 from llmchat.errors import NotFound
-from llmchat.ids import KeyId
+from llmchat.ids import KeyId, OwnerId
+from llmchat.store.columns import ORDERED, seq_column, time_column
 from llmchat.store.database import Database
-from llmchat.store.rows import ApiKeyRow
 from llmchat.store.upsert import inserting
+
+
+class ApiKeyRow(SQLModel, table=True):
+    """`first` is true for one row at most: of all who make a first key, one succeeds."""
+
+    __tablename__: ClassVar[Any] = "api_key"
+    __table_args__: ClassVar[Any] = (ORDERED,)
+
+    seq: int | None = seq_column()
+    id: str = Field(unique=True)
+    owner: str
+    name: str
+    scopes: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    digest: str
+    first: bool | None = Field(default=None, unique=True)
+    created_at: datetime = time_column()
+    expires_at: datetime | None = time_column(nullable=True)
+    last_used_at: datetime | None = time_column(nullable=True)
+    revoked_at: datetime | None = time_column(nullable=True)
+
+    def to_key(self) -> ApiKey:
+        return ApiKey(
+            id=KeyId(self.id),
+            user=OwnerId(self.owner),
+            name=self.name,
+            scopes=frozenset(Scope(scope) for scope in self.scopes),
+            digest=self.digest,
+            created_at=self.created_at,
+            expires_at=self.expires_at,
+            last_used_at=self.last_used_at,
+            revoked_at=self.revoked_at,
+        )
 
 
 class SqlKeyStore:

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
-    JSON,
     Column,
     ForeignKey,
     Index,
@@ -16,12 +15,11 @@ from sqlalchemy import (
 from sqlmodel import Field, SQLModel
 
 from llmchat import domain
-from llmchat.access.base import ApiKey, Scope
 from llmchat.access.members import Member, MemberRole
-from llmchat.domain import Image, Params, Part, Role, Status
+from llmchat.domain import Begun, CallerRole, Image, Params, Part, Role, Status
 from llmchat.errors import Problem
 from llmchat.events import ToolCall, Usage
-from llmchat.ids import ConversationId, GenerationId, KeyId, MessageId, OwnerId
+from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId
 from llmchat.store.base import Checkpoint
 from llmchat.store.columns import (
     BIG,
@@ -53,11 +51,14 @@ class ConversationRow(SQLModel, table=True):
     # Not `metadata`: SQLAlchemy has taken that name.
     labels: dict[str, Any] | None = json_column()
     archived: bool = False
+    pinned: bool = False
     leaf_id: str | None = None
     created_at: datetime = time_column()
     updated_at: datetime = time_column()
 
-    def to_domain(self) -> domain.Conversation:
+    def to_domain(
+        self, *, role: CallerRole = "owner", generating: bool = False
+    ) -> domain.Conversation:
         return domain.Conversation(
             id=ConversationId(self.id),
             owner=OwnerId(self.owner),
@@ -69,6 +70,10 @@ class ConversationRow(SQLModel, table=True):
             archived=self.archived,
             created_at=self.created_at,
             updated_at=self.updated_at,
+            pinned=self.pinned,
+            active_leaf=None if self.leaf_id is None else MessageId(self.leaf_id),
+            role=role,
+            generating=generating,
         )
 
 
@@ -156,6 +161,7 @@ class GenerationRow(SQLModel, table=True):
     first_token_at: datetime | None = time_column(nullable=True)
     ended_at: datetime | None = time_column(nullable=True)
     attempt_began_at: int = offset_column()
+    begun: dict[str, Any] | None = json_column()
 
     def to_domain(self) -> domain.Generation:
         return domain.Generation(
@@ -176,6 +182,7 @@ class GenerationRow(SQLModel, table=True):
             ended_at=self.ended_at,
             attempt_began_at=self.attempt_began_at,
             stop_requested=self.stop_requested,
+            begun=Begun(**(self.begun or {})),
         )
 
 
@@ -193,38 +200,6 @@ class CheckpointRow(SQLModel, table=True):
 
     def to_domain(self) -> Checkpoint:
         return Checkpoint(GenerationId(self.generation_id), self.last, self.answer, self.reasoning)
-
-
-class ApiKeyRow(SQLModel, table=True):
-    """`first` is true for one row at most: of all who make a first key, one succeeds."""
-
-    __tablename__: ClassVar[Any] = "api_key"
-    __table_args__: ClassVar[Any] = (ORDERED,)
-
-    seq: int | None = seq_column()
-    id: str = Field(unique=True)
-    owner: str
-    name: str
-    scopes: list[str] = Field(sa_column=Column(JSON, nullable=False))
-    digest: str
-    first: bool | None = Field(default=None, unique=True)
-    created_at: datetime = time_column()
-    expires_at: datetime | None = time_column(nullable=True)
-    last_used_at: datetime | None = time_column(nullable=True)
-    revoked_at: datetime | None = time_column(nullable=True)
-
-    def to_key(self) -> ApiKey:
-        return ApiKey(
-            id=KeyId(self.id),
-            user=OwnerId(self.owner),
-            name=self.name,
-            scopes=frozenset(Scope(scope) for scope in self.scopes),
-            digest=self.digest,
-            created_at=self.created_at,
-            expires_at=self.expires_at,
-            last_used_at=self.last_used_at,
-            revoked_at=self.revoked_at,
-        )
 
 
 class MemberRow(SQLModel, table=True):

@@ -1,17 +1,18 @@
 """Turns in SQL: a question, its empty reply and the queued generation, all or nothing."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from llmchat.domain import Generation, OnBusy, Role, Status, Turn
+from llmchat.domain import Begun, Generation, OnBusy, Role, Status, Turn
 from llmchat.errors import Busy, Invalid, NotFound
 from llmchat.ids import GenerationId, MessageId, OwnerId, new_id
 from llmchat.store.base import ActiveLeaf, IdempotencyKey, ReplyDraft, TurnDraft
+from llmchat.store.beginnings import beginning
 from llmchat.store.branches import with_siblings
 from llmchat.store.members import is_open_to
 from llmchat.store.questions import new_message, questions
@@ -52,9 +53,10 @@ async def add_reply(
         return made
     if sibling.role != Role.ASSISTANT or sibling.parent_id is None:
         raise Invalid(f"{sibling.id} is no answer: only an assistant's message is made anew.")
+    begun = await beginning(session, sibling) if draft.goes_on else None
     earlier = await _earlier(session, conversation, draft.on_busy)
     question = await message_in(session, conversation.id, sibling.parent_id)
-    return await _add_work(session, conversation, [question], draft, id, now, earlier)
+    return await _add_work(session, conversation, [question], draft, id, now, earlier, begun)
 
 
 async def message_in(session: AsyncSession, conversation_id: str, id: str) -> MessageRow:
@@ -101,6 +103,7 @@ async def _add_work(
     id: GenerationId,
     now: datetime,
     earlier: Sequence[GenerationRow],
+    begun: Begun | None = None,
 ) -> Turn:
     reply = new_message(conversation, asked[-1], Role.ASSISTANT, "", Status.STREAMING, now)
     claimed = draft.worker is not None and not earlier
@@ -115,6 +118,7 @@ async def _add_work(
         worker=draft.worker if claimed else None,
         created_at=now,
         started_at=now if claimed else None,
+        begun=None if begun is None else asdict(begun),
     )
     reply.model = draft.model
     reply.generation_id = generation.id

@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from llmchat.web import (
     chat,
     docs,
+    feedback,
     following,
     health,
     history,
@@ -24,15 +25,18 @@ from llmchat.web import (
 )
 from llmchat.web.bodylimit import BodyLimit
 from llmchat.web.hosts import AllowedHosts
+from llmchat.web.openai import headers as openai_headers
 from llmchat.web.requests import RequestContext
 
 # The headers that a page elsewhere may send, and those that it gets to see.
 _SENT = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"]
+_SENT += openai_headers.SENT
 _SHOWN = [
     *("Location", "Retry-After", "X-Request-ID"),
     *("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
+    *openai_headers.SHOWN,
 ]
-_DOORS = (history, chat, sharing, sessions, llm, keys, session, health, docs, page)
+_DOORS = (history, chat, feedback, sharing, sessions, llm, keys, session, health, docs, page)
 
 
 class Lifespan(Protocol):
@@ -75,6 +79,7 @@ def build(
             expose_headers=_SHOWN,
             max_age=600,
         )
+    app.add_middleware(openai_headers.OpenAIHeaders)
     app.add_middleware(RequestContext)
     problems.install(app)
     app.add_plain_route(following.ROUTE, following.OPERATION)

@@ -1,6 +1,6 @@
 """What clients send, as /docs shows it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -14,7 +14,7 @@ from pydantic import (
 
 from llmchat import domain
 from llmchat.domain import OnBusy
-from llmchat.web.bounds import Id, JsonObject, Line, ModelId, Text
+from llmchat.web.bounds import CleanText, Id, JsonObject, Line, ModelId, Text
 from llmchat.web.contents import Content, ToolResult
 from llmchat.web.examples import IMAGE
 
@@ -97,7 +97,13 @@ class ConversationChange(ConversationFields):
     """Only what is named is changed; null unsets it."""
 
     archived: bool | None = None
+    """A mark for lists, which show what is not archived unless they are asked."""
+    pinned: bool | None = None
     """A mark for lists; it changes nothing else."""
+    # Without a default that could be sent: no conversation with messages is without a branch.
+    active_leaf: Id = Field(default_factory=str)
+    """Any message of the conversation: the branch through it becomes the active one, down to the
+    newest message behind it. What is sent next goes there."""
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [{"title": "A quick fox", "archived": True}, {"model": "demo/story"}]
@@ -161,4 +167,18 @@ class NewMessage(Ask):
 class Regenerate(Ask):
     model_config = ConfigDict(
         json_schema_extra={"examples": [{}, {"model": "demo/echo", "params": {"seed": 7}}]}
+    )
+
+
+class Continue(Ask):
+    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"params": {"max_tokens": 500}}]})
+
+
+class NewFeedback(Body):
+    rating: Literal[1, -1]
+    """1 for a good answer, -1 for a bad one."""
+    comment: Annotated[CleanText, Field(max_length=4096)] | None = None
+    """Why, in your words."""
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"rating": 1}, {"rating": -1, "comment": "Too long."}]}
     )

@@ -14,7 +14,7 @@ _MOST_JSON_NODES = 10_000
 _MOST_INTEGER = 2**53 - 1
 
 
-def _bounded_json(value: Any) -> Any:
+def bounded_json(value: Any) -> Any:
     return _Walk().take(value, 0)
 
 
@@ -62,7 +62,7 @@ CleanText = Annotated[str, BeforeValidator(_clean_if_text)]
 Text = Annotated[CleanText, Field(max_length=MOST_TEXT_CHARS)]
 Line = Annotated[CleanText, Field(max_length=512)]
 ModelId = Annotated[CleanText, Field(min_length=1, max_length=256)]
-JsonObject = Annotated[dict[str, Any], AfterValidator(_bounded_json)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(bounded_json)]
 Id = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]+$", min_length=1, max_length=64)]
 USER = r"^[0-9A-Za-z][0-9A-Za-z._@+-]{0,127}$"
 PathId = Annotated[str, Path(pattern=r"^[0-9A-Za-z_-]+$", max_length=64)]

@@ -1,4 +1,4 @@
-"""Send, follow, stop, regenerate."""
+"""Send, follow, stop, regenerate, go on."""
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -76,6 +76,31 @@ async def regenerate(
 ) -> Response:
     """Answer again. The new answer to the same question is a sibling of this one, which stays."""
     turn = await use.chat.regenerate(caller, MessageId(id), _ask(body, idempotency))
+    return await _accepted(request, use, turn)
+
+
+@router.post(
+    "/messages/{id}/continue",
+    status_code=202,
+    response_model=schemas.Accepted,
+    responses={
+        200: STREAM_INSTEAD,
+        202: ACCEPTED,
+        **documented(400, 404, 409, 413, 415, 422, 503),
+    },
+)
+async def go_on(
+    request: Request,
+    id: PathId,
+    body: bodies.Continue,
+    use: Use,
+    caller: Caller,
+    idempotency: Idempotency,
+) -> Response:
+    """Go on with an answer. One that was stopped, interrupted or cut by its length: the new answer
+    is a sibling of it that begins with all that it says, in the stream as the first delta. Model
+    and parameters are those of the answer, as far as you name no others."""
+    turn = await use.chat.go_on(caller, MessageId(id), _ask(body, idempotency))
     return await _accepted(request, use, turn)
 
 

@@ -9,11 +9,13 @@ from fastapi import Depends, Header, Request
 
 from llmchat.access.audit import Audit
 from llmchat.access.keys import Keys
+from llmchat.chat.asking import AskingService
 from llmchat.chat.history import HistoryService
 from llmchat.chat.service import ChatService
 from llmchat.chat.sharing import SharingService
 from llmchat.chat.watching import ConversationWatch
 from llmchat.ids import OwnerId
+from llmchat.library.base import FeedbackStore
 from llmchat.providers.base import Models
 from llmchat.store.base import IdempotencyKey
 from llmchat.web.auth import Door, principal_of
@@ -30,7 +32,9 @@ class Services:
     keys: Keys
     audit: Audit
     chat: ChatService
+    asking: AskingService
     history: HistoryService
+    feedback: FeedbackStore
     sharing: SharingService
     watch: ConversationWatch
     models: Models

@@ -36,6 +36,10 @@ CONVERSATION: Example = {
     "params": {"temperature": 0.2},
     "metadata": {"topic": "animals"},
     "archived": False,
+    "pinned": False,
+    "active_leaf": _ANSWER_ID,
+    "role": "owner",
+    "generating": True,
     "created_at": "2026-11-21T08:43:09.283352Z",
     "updated_at": "2026-11-21T08:43:35.177575Z",
 }
@@ -59,6 +63,7 @@ QUESTION: Example = {
     "usage": None,
     "error": None,
     "siblings": [_QUESTION_ID],
+    "feedback": None,
     "created_at": "2026-11-21T08:43:35.177575Z",
 }
 REPLY: Example = {
@@ -72,6 +77,7 @@ REPLY: Example = {
     "generation_id": _GENERATION_ID,
     "siblings": [_ANSWER_ID],
 }
+FEEDBACK: Example = {"rating": 1, "comment": "Short and right."}
 ANSWER: Example = {**REPLY, "content": _ANSWER, "status": "complete", "usage": USAGE}
 
 GENERATION: Example = {
@@ -242,6 +248,7 @@ BY_SCHEMA: Mapping[str, Example] = {
     "ConversationDetail": CONVERSATION_DETAIL,
     "ConversationMember": MEMBER,
     "ConversationPage": CONVERSATION_PAGE,
+    "Feedback": FEEDBACK,
     "Generated": GENERATED,
     "Generation": GENERATION,
     "GenerationDetail": GENERATION_DETAIL,

@@ -151,6 +151,6 @@ def _changes(body: bodies.ConversationChange) -> dict[str, Any]:
     # What is not nullable is unset by its empty value.
     if "metadata" in changes:
         changes["metadata"] = body.metadata or {}
-    if "archived" in changes:
-        changes["archived"] = bool(body.archived)
+    for mark in changes.keys() & {"archived", "pinned"}:
+        changes[mark] = bool(changes[mark])
     return changes

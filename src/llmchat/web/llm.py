@@ -140,7 +140,7 @@ async def health(use: Use, caller: Caller) -> ModelsHealth:
 async def generate(request: Request, body: Generate, use: Use, caller: Caller) -> Generated:
     """Complete a prompt. A text in, a text out. When you leave, the model's server is stopped."""
     messages = [PromptMessage(Role.USER, body.prompt)]
-    work = use.chat.answer(caller, messages, body.model, _params(body.params))
+    work = use.asking.answer(caller, messages, body.model, _params(body.params))
     answer = await _unless_gone(request, work)
     return Generated(
         text=answer.text,
@@ -155,7 +155,7 @@ async def chat(request: Request, body: Chat, use: Use, caller: Caller) -> Chatte
     """Answer messages. You keep the conversation: texts, images, and the calls and results of tools
     as in OpenAI's API. When you leave, the model's server is stopped."""
     messages = [message.to_domain() for message in body.messages]
-    work = use.chat.answer(caller, messages, body.model, _params(body.params))
+    work = use.asking.answer(caller, messages, body.model, _params(body.params))
     answer = await _unless_gone(request, work)
     return Chatted(
         message=Reply(

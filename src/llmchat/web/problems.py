@@ -29,6 +29,7 @@ from llmchat.errors import (
     UpstreamTimeout,
 )
 from llmchat.web.limits import headers_of_error
+from llmchat.web.openai import errors as openai
 
 _log = structlog.get_logger(__name__)
 
@@ -94,7 +95,6 @@ def respond(
     request: Request, problem: Problem, headers: Mapping[str, str] | None = None
 ) -> Response:
     request_id = request.scope.get("state", {}).get("request_id")
-    body = encode(problem, instance=_target(request), request_id=request_id)
     all_headers = {"Cache-Control": "private, no-store", **(headers or {})}
     if request_id is not None:
         all_headers["X-Request-ID"] = request_id
@@ -104,6 +104,11 @@ def respond(
         all_headers["Retry-After"] = str(max(1, round(problem.retry_after_seconds)))
     elif problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         all_headers["Retry-After"] = str(_RETRY_SECONDS)
+    if openai.speaks(request.scope["path"]):
+        all_headers |= openai.headers_of(problem)
+        status = openai.status_of(problem)
+        return Response(openai.encode(problem), status, all_headers, media_type=openai.MEDIA_TYPE)
+    body = encode(problem, instance=_target(request), request_id=request_id)
     return Response(body, problem.status, all_headers, media_type=MEDIA_TYPE)
 
 

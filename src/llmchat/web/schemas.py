@@ -67,6 +67,13 @@ class Conversation(Shape):
     params: dict[str, Any]
     metadata: dict[str, Any]
     archived: bool
+    pinned: bool
+    active_leaf: str | None
+    """The end of the active branch, where the next message goes; null while there is none."""
+    role: domain.CallerRole
+    """What you are in it: a `viewer` reads, an `editor` also writes."""
+    generating: bool
+    """Whether an answer is being written now, or waits for its turn."""
     created_at: datetime
     updated_at: datetime
     """Of its settings or its messages."""
@@ -80,6 +87,12 @@ class ActiveGeneration(Shape):
 class ConversationDetail(Conversation):
     active_generations: list[ActiveGeneration]
     """What is being written now, or waits for its turn."""
+
+
+class Feedback(Shape):
+    rating: int
+    """1 for a good answer, -1 for a bad one."""
+    comment: str | None
 
 
 class Message(Shape):
@@ -104,6 +117,8 @@ class Message(Shape):
     error: Problem | None
     siblings: list[str]
     """All messages with this parent, itself included, oldest first: its other versions."""
+    feedback: Feedback | None
+    """What you think of the answer; nobody else sees it."""
     created_at: datetime
 
 
@@ -192,6 +207,7 @@ def message_of(found: domain.Message) -> Message:
         usage=usage_of(found.usage),
         error=problem_of(found.error),
         siblings=list(found.siblings),
+        feedback=None if found.feedback is None else Feedback.model_validate(found.feedback),
         created_at=found.created_at,
     )
 
@@ -233,6 +249,10 @@ def _conversation(found: domain.Conversation) -> dict[str, Any]:
         "params": found.params.as_json(),
         "metadata": found.metadata,
         "archived": found.archived,
+        "pinned": found.pinned,
+        "active_leaf": found.active_leaf,
+        "role": found.role,
+        "generating": found.generating,
         "created_at": found.created_at,
         "updated_at": found.updated_at,
     }
