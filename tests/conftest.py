@@ -33,13 +33,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how many requests are made up for each operation",
     )
     group.addoption(
-        "--rare", action="store_true", help="also what resembles other tests and takes long"
+        "--thorough", action="store_true", help="also what resembles other tests and takes long"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "embedded: about what only an embedded service has")
-    config.addinivalue_line("markers", "rare: runs with --rare")
+    config.addinivalue_line("markers", "thorough: runs with --thorough")
     if config.getoption("distributed"):
         Service.engines = distributed.settings_of
 
@@ -48,10 +48,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("distributed"):
         for item in items:
             distributed.skip_embedded_only(item)
-    if not config.getoption("rare"):
-        rare = [item for item in items if item.get_closest_marker("rare")]
-        config.hook.pytest_deselected(items=rare)
-        items[:] = [item for item in items if item not in rare]
+    if not config.getoption("thorough"):
+        thorough = [item for item in items if item.get_closest_marker("thorough")]
+        config.hook.pytest_deselected(items=thorough)
+        items[:] = [item for item in items if not item.get_closest_marker("thorough")]
 
 
 def pytest_report_header(config: pytest.Config) -> str:

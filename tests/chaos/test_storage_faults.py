@@ -37,13 +37,13 @@ MOST_SECONDS_OF_RETURN = 15
 
 ALL = OF_REDIS | OF_POSTGRES
 USUAL = {"redis killed", "redis blackholed", "redis cut", "postgres crashed", "postgres blackholed"}
-"""The others are like one of these; they run with --rare."""
+"""The others are like one of these; they run with --thorough."""
 AWAY = {name: ALL[name] for name in ALL if not name.endswith((" cut", " slow"))}
 
 
-def usual_and_rare(outages: dict[str, Outage]) -> list[Any]:
+def usual_and_others(outages: dict[str, Outage]) -> list[Any]:
     return [
-        pytest.param(outage, id=name, marks=() if name in USUAL else pytest.mark.rare)
+        pytest.param(outage, id=name, marks=() if name in USUAL else pytest.mark.thorough)
         for name, outage in outages.items()
     ]
 
@@ -103,7 +103,7 @@ async def still_works(clients: list[Client]) -> None:
         assert (await client.read(sent.generation_id)).text == "You said: still there?"
 
 
-@pytest.mark.parametrize("outage", usual_and_rare(ALL))
+@pytest.mark.parametrize("outage", usual_and_others(ALL))
 async def test_an_answer_is_complete_and_exact_over_an_outage(
     cluster: Cluster, upstream: Upstream, outage: Outage
 ) -> None:
@@ -125,7 +125,7 @@ async def test_an_answer_is_complete_and_exact_over_an_outage(
         await still_works([a, b])
 
 
-@pytest.mark.parametrize("outage", usual_and_rare(AWAY))
+@pytest.mark.parametrize("outage", usual_and_others(AWAY))
 async def test_an_owner_that_dies_in_an_outage_leaves_all_that_was_shown(
     mortals: Cluster, upstream: Upstream, outage: Outage
 ) -> None:
@@ -231,7 +231,7 @@ async def came_back(reader: Reader) -> str | int:
         return refused.response.status_code
 
 
-@pytest.mark.parametrize("outage", usual_and_rare(AWAY))
+@pytest.mark.parametrize("outage", usual_and_others(AWAY))
 async def test_sends_are_refused_in_an_outage_and_taken_soon_after_it(
     cluster: Cluster, outage: Outage
 ) -> None:

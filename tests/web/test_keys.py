@@ -10,9 +10,15 @@ import httpx2
 import pytest
 
 from tests.client import Json
-from tests.service import environment
+from tests.service import PATIENCE_SECONDS, environment
 from tests.web.locked import SECRET, Locked, bearer, locked_service
 
+# More than anybody waits for.
+LONG = {
+    "content": "go on",
+    "model": "demo/story",
+    "params": {"extra": {"tokens": 100_000, "tokens_per_second": 20}},
+}
 LLMCHAT = Path(sys.executable).with_name("llmchat")
 
 
@@ -107,6 +113,29 @@ def test_a_revoked_key_opens_nothing_any_more(service: Locked) -> None:
     service.revoke(made["id"])
 
     assert get(service, "/api/me", made["secret"]).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/api/conversations/{id}/stream", "{stream_url}"])
+@pytest.mark.parametrize("as_page", [False, True], ids=["key", "cookie"])
+def test_a_revoked_keys_open_streams_end(service: Locked, path: str, *, as_page: bool) -> None:
+    key = service.key("ann")
+    with httpx2.Client(base_url=service.base_url, timeout=PATIENCE_SECONDS) as http:
+        if as_page:
+            http.post("/api/session", json={"key": key["secret"]}).raise_for_status()
+        else:
+            http.headers.update(bearer(key["secret"]))
+        made = http.post("/api/conversations", json={}).json()
+        sent = http.post(f"/api/conversations/{made['id']}/messages", json=LONG).json()
+        with http.stream("GET", path.format(**made, **sent)) as stream:
+            lines = stream.iter_lines()
+            assert any(line == "event: delta" for line in lines)
+            service.revoke(key["id"])
+            assert "event: finished" not in list(lines)
+        assert http.get(path.format(**made, **sent)).status_code == 401
+    other = service.key("ann")
+    stop = f"{service.base_url}/api/generations/{sent['generation']['id']}/stop"
+    stopped = httpx2.post(stop, headers=bearer(other["secret"])).json()
+    assert stopped["status"] == "stopped", "it went on without its readers"
 
 
 def test_a_missing_scope_is_named(service: Locked) -> None:

@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request, Response
@@ -12,6 +13,7 @@ from llmchat.access.base import Principal, Scope
 from llmchat.access.keys import Keys
 from llmchat.access.signing import Signer
 from llmchat.access.tokens import IssuerTokens
+from llmchat.chat.admission import while_admitted
 from llmchat.domain import LOCAL_OWNER
 from llmchat.errors import NotFound, Unauthenticated
 from llmchat.ids import GenerationId, KeyId, OwnerId
@@ -61,6 +63,21 @@ class Door:
         if request.method not in _READING:
             await self._limits.count_request(request, self.counted_as(request, principal))
         return principal
+
+    def while_good(
+        self, principal: Principal, items: AsyncGenerator[T, None]
+    ) -> AsyncGenerator[T, None]:
+        """The items of a stream, which ends when the key behind it is revoked or expires: soon
+        where there is text, in silence with the next heartbeat."""
+        if self._keys is None:
+            return items
+        return while_admitted(items, partial(self._check, self._keys, principal))
+
+    async def _check(self, keys: Keys, principal: Principal) -> None:
+        if principal.key_id is not None:
+            await keys.principal(principal.key_id)
+        elif principal.expires_at is not None and principal.expires_at <= time.time():
+            raise Unauthenticated("The token has expired.")
 
     def counted_as(self, request: Request, principal: Principal) -> str:
         """Whose limits hold: the user's, and where all are one user, the address's."""

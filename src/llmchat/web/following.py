@@ -27,6 +27,7 @@ async def stream(
         batches = await use.chat.follow(caller.user, id, after=after, idle_seconds=idle_seconds)
         if batches is None:
             return Response(status_code=204)
+        batches = use.door.while_good(caller, batches)
         return EventStream(generation_frames(batches), place.keep())
 
 

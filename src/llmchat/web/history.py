@@ -136,6 +136,7 @@ async def watch(request: Request, id: PathId, use: Use, me: Me) -> Response:
     with use.places.take(use.door.counted_as(request, me)) as place:
         idle_seconds = use.heartbeat_seconds
         sights = await use.watch.open(me.user, ConversationId(id), idle_seconds=idle_seconds)
+        sights = use.door.while_good(me, sights)
         return EventStream(conversation_frames(sights), place.keep())
 
 
