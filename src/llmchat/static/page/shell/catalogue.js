@@ -21,8 +21,6 @@ export class Catalogue extends EventTarget {
   /** @type {Model[]} */
   models = [];
   fallback = "";
-  /** @type {Record<string, unknown>} What the server generates with, where nobody says otherwise. */
-  defaults = {};
   /** @type {Map<string, Health>} By provider, the best of its servers. */
   health = new Map();
   #looked = 0;
@@ -40,7 +38,6 @@ export class Catalogue extends EventTarget {
     const found = await this.api.get("/api/llm/models");
     this.models = found.items;
     this.fallback = found.default;
-    this.defaults = found.defaults ?? {};
     this.#looked = Date.now();
     this.dispatchEvent(new Event("change"));
   }

@@ -13,15 +13,10 @@ let open = () => {};
 /** For the key. */
 export const openModels = () => open();
 
-/** @type {Catalogue | null} */
-let known = null;
-/** The server's own params, as far as they are known. */
-export const serverDefaults = () => known?.defaults ?? {};
-
 /** @param {import("../types").App} app */
 export function showModels(app) {
   const { api, place, events, conversation, choices } = app;
-  const catalogue = (known = new Catalogue(api));
+  const catalogue = new Catalogue(api);
   /** @type {{ id: string | null, model: string | null }} What was chosen here, and may not be stored yet. */
   let chosen = { id: null, model: kept() };
   /** @type {{ id: string, model: string | null } | null} Who answered last, where nothing is chosen. */

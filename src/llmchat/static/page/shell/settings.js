@@ -3,7 +3,6 @@
 import { byId, element } from "../dom.js";
 import { openDialog, toast } from "./dialogs.js";
 import { iconButton } from "./icons.js";
-import { serverDefaults } from "./models.js";
 import { FIELDS, parse, show } from "./params.js";
 import { tellTabs } from "./tabs.js";
 
@@ -138,8 +137,7 @@ async function store({ api, events, place }, settings) {
  */
 function control(field, value) {
   const id = `param-${field.name}`;
-  const byDefault = show(serverDefaults()[field.name]);
-  const common = { id, value: show(value), placeholder: byDefault ? `${byDefault} (default)` : "Default", "aria-describedby": `${id}-hint ${id}-problem` };
+  const common = { id, value: show(value), placeholder: field.kind === "lines" ? "None" : "As the server has it", "aria-describedby": `${id}-hint ${id}-problem` };
   const input = field.kind === "lines"
     ? element("textarea", { ...common, rows: 2, dir: "auto" })
     : element("input", { ...common, type: "text", inputMode: field.least === 0 ? "decimal" : "numeric", autocomplete: "off" });
