@@ -166,7 +166,7 @@ class Composer {
 
   /** @param {Letter} letter */
   #draw(letter) {
-    const cancel = element("button", { type: "button", class: "plain" }, "Take it back");
+    const cancel = element("button", { type: "button", class: "button plain small" }, "Take it back");
     cancel.onclick = () => this.#outbox.takeBack(letter);
     const state = element("p", { class: "state", role: "status" }, "Not sent yet: it goes out as soon as the server is there. ", cancel);
     const bubble = element(

@@ -13,9 +13,9 @@ import { breaksLine } from "./keys.js";
 export function editor(message, { send, done }) {
   const images = imagesOf(message.content);
   const field = element("textarea", { value: textOf(message.content), rows: 2, dir: "auto", ariaLabel: "Edit the message" });
-  const submit = element("button", { class: "primary" }, "Send");
-  const cancel = element("button", { type: "button", class: "plain", onclick: done }, "Cancel");
-  const form = element("form", { class: "editor" }, field, element("div", { class: "row" }, cancel, submit));
+  const submit = element("button", { class: "button main small" }, "Send");
+  const cancel = element("button", { type: "button", class: "button plain small", onclick: done }, "Cancel");
+  const form = element("form", { class: "editor" }, field, element("div", { class: "editor-actions" }, cancel, submit));
   form.onsubmit = async (event) => {
     event.preventDefault();
     const text = field.value;

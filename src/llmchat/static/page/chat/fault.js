@@ -11,7 +11,7 @@ import { element } from "../dom.js";
  */
 export function faultOf({ error, status }, again) {
   if (!error || status === "complete" || status === "stopped") return [];
-  const retry = element("button", { type: "button", class: "plain when-idle", onclick: again }, "Try again");
+  const retry = element("button", { type: "button", class: "button plain small when-idle", onclick: again }, "Try again");
   const wait = error.retry_after_seconds;
   return [
     element("strong", {}, error.title),

@@ -1,6 +1,7 @@
 /** Stays at the end while the text grows, until the reader scrolls up; back at the end, it stays again. */
 
-import { byId } from "../dom.js";
+import { byId, icon } from "../dom.js";
+import { DOWN } from "./drawings.js";
 
 const NEAR_PIXELS = 60;
 
@@ -13,6 +14,7 @@ export class Scroll {
   constructor() {
     const scroller = this.#scroller;
     scroller.addEventListener("scroll", () => this.#look(), { passive: true });
+    this.#button.append(icon(DOWN));
     this.#button.onclick = () => {
       this.toEnd();
       scroller.focus({ preventScroll: true });
