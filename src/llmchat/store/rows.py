@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     String,
+    false,
     text,
 )
 from sqlmodel import Field, SQLModel
@@ -51,7 +52,7 @@ class ConversationRow(SQLModel, table=True):
     # Not `metadata`: SQLAlchemy has taken that name.
     labels: dict[str, Any] | None = json_column()
     archived: bool = False
-    pinned: bool = False
+    pinned: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     leaf_id: str | None = None
     created_at: datetime = time_column()
     updated_at: datetime = time_column()
