@@ -46,7 +46,8 @@ async def test_a_new_chat_begins_with_what_was_chosen_for_it(
 ) -> None:
     tab = await ShellTab.open(profile, service.base_url)
     await tab.model.click()
-    await tab.page.get_by_role("option", name="story").click()
+    demo = tab.page.get_by_role("group", name="demo")
+    await demo.get_by_role("option", name="story").click()
     await tab.button("Settings of this chat").click()
     await tab.page.get_by_label("System prompt").fill(SYSTEM)
     await tab.page.get_by_label("Most tokens").fill("3")

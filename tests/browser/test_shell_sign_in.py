@@ -1,4 +1,4 @@
-"""A locked service: the page asks for a key, keeps it nowhere, and loses nothing by asking again."""
+"""A locked service: the page asks for a key, keeps it nowhere, and loses nothing by that."""
 
 import re
 from collections.abc import AsyncIterator
