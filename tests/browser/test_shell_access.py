@@ -29,7 +29,8 @@ LOOKS: list[Any] = [
 async def test_axe_finds_no_barrier(
     browser: Browser, service: Service, client: Client, theme: Theme, size: Any
 ) -> None:
-    id = await client.conversation(title="A conversation to look at", params=SLOW)
+    title = f"To look at {theme} on {size['width']}"
+    id = await client.conversation(title=title, params=SLOW)
     shown = await client.send(id, "Show me", model="demo/markdown", params={"extra": UNPACED})
     await client.read(shown.generation_id)
     model = "openai/" + mock_model(tokens=20, fail="truncate", after=13)
@@ -46,11 +47,11 @@ async def test_axe_finds_no_barrier(
     await tab.shows_no_barrier()
     if size is PHONE:
         await tab.button("Open the sidebar").click()
-    await tab.choose("A conversation to look at", "Rename")
+    await tab.choose(title, "Rename")
     await tab.shows_no_barrier()
     await tab.press("Escape")
-    await tab.row("A conversation to look at").hover()
-    await tab.button("More about A conversation to look at").click()
+    await tab.row(title).hover()
+    await tab.button(f"More about {title}").click()
     await tab.shows_no_barrier()
     await tab.press("Escape")
     if size is PHONE:
