@@ -36,7 +36,18 @@ export function showSignIn(app) {
     events.tell("signed-in", null);
   }
 
-  events.on("signed-out", () => { asking ??= ask(app, welcome); });
+  let isChecking = false;
+  async function refused() {
+    if (asking || isChecking) return;
+    isChecking = true;
+    // What was refused may have been asked before somebody signed in.
+    const found = me && (await api.get("/api/me").catch(() => null));
+    isChecking = false;
+    if (found) return events.tell("signed-in", null);
+    asking = ask(app, welcome);
+  }
+
+  events.on("signed-out", () => void refused());
   onTabs(({ kind }) => {
     if (kind === "signed-in" && asking) void look();
     if (kind === "signed-out") leave();
