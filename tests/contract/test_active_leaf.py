@@ -63,7 +63,7 @@ async def test_everybody_sees_their_own_role(stores: Stores) -> None:
     await stores.members.put(ME, conversation.id, BOB, MemberRole.EDITOR)
     changed = await stores.conversations.update(BOB, conversation.id, {"pinned": True})
     assert (changed.role, changed.pinned) == ("editor", True)
-    page = await stores.conversations.list(BOB, limit=9, cursor=None, query=None)
+    page = await stores.conversations.list(BOB, limit=9, cursor=None)
     assert [(it.role, it.pinned) for it in page.items] == [("editor", True)]
 
 
@@ -71,7 +71,7 @@ async def test_what_is_being_answered_says_so(stores: Stores) -> None:
     quiet, busy = await stores.conversation(), await stores.conversation()
 
     async def generating() -> list[bool]:
-        page = await stores.conversations.list(ME, limit=9, cursor=None, query=None)
+        page = await stores.conversations.list(ME, limit=9, cursor=None)
         shown = {it.id: it.generating for it in page.items}
         got = [await stores.conversations.get(ME, it.id) for it in (quiet, busy)]
         assert [it.generating for it in got] == [shown[quiet.id], shown[busy.id]]

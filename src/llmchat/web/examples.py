@@ -116,7 +116,15 @@ ACCEPTED: Example = {
     "stream_url": f"/api/generations/{_GENERATION_ID}/stream",
 }
 STOPPED: Example = {"status": "stopped", "last_event_id": _LAST_EVENT_ID}
-CONVERSATION_PAGE: Example = {"items": [CONVERSATION], "next_cursor": None}
+MATCH: Example = {
+    "message_id": _QUESTION_ID,
+    "snippet_parts": [
+        {"text": "the quick brown ", "hit": False},
+        {"text": "fox", "hit": True},
+    ],
+}
+LISTED: Example = {**CONVERSATION, "match": MATCH}
+CONVERSATION_PAGE: Example = {"items": [LISTED], "next_cursor": None}
 MESSAGE_PAGE: Example = {"items": [QUESTION, ANSWER], "next_cursor": None}
 
 GENERATED: Example = {
@@ -253,6 +261,8 @@ BY_SCHEMA: Mapping[str, Example] = {
     "Generation": GENERATION,
     "GenerationDetail": GENERATION_DETAIL,
     "Health": HEALTH,
+    "ListedConversation": LISTED,
+    "Match": MATCH,
     "Message": ANSWER,
     "MessagePage": MESSAGE_PAGE,
     "ModelList": MODEL_LIST,

@@ -168,8 +168,25 @@ class Stopped(Shape):
     """The end of the log: nothing comes after it."""
 
 
+class SnippetPart(Shape):
+    text: str
+    hit: bool
+    """Whether it is what was looked for."""
+
+
+class Match(Shape):
+    message_id: str
+    snippet_parts: list[SnippetPart]
+    """The place in the message, as plain text in pieces."""
+
+
+class ListedConversation(Conversation):
+    match: Match | None
+    """With `q`: the newest message that has it; null when only the title does."""
+
+
 class ConversationPage(Shape):
-    items: list[Conversation]
+    items: list[ListedConversation]
     next_cursor: str | None
     """The `cursor` of the next page; null on the last one."""
 
@@ -182,6 +199,14 @@ class MessagePage(Shape):
 
 def conversation_of(found: domain.Conversation) -> Conversation:
     return Conversation(**_conversation(found))
+
+
+def listed(found: domain.Conversation) -> ListedConversation:
+    match = None
+    if found.match is not None:
+        parts = [SnippetPart.model_validate(piece) for piece in found.match.snippet]
+        match = Match(message_id=found.match.message_id, snippet_parts=parts)
+    return ListedConversation(**_conversation(found), match=match)
 
 
 def conversation_detail(
