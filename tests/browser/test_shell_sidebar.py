@@ -170,7 +170,8 @@ async def test_it_grows_while_one_scrolls(
     for number in range(MORE_THAN_A_PAGE):
         await client.conversation(title=f"{number} above it")
     tab = await ShellTab.open(profile, service.base_url)
-    await expect(tab.row("0 above it").first).to_be_attached()
+    await expect(tab.row(f"{MORE_THAN_A_PAGE - 1} above it")).to_be_attached()
+    await expect(tab.row(oldest)).to_have_count(0)
     await tab.rows.last.scroll_into_view_if_needed()
     await expect(tab.row(oldest)).to_be_attached()
     ids = await tab.rows.evaluate_all("(rows) => rows.map((row) => row.dataset.id)")
