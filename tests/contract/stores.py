@@ -19,8 +19,9 @@ from llmchat.domain import (
     Turn,
 )
 from llmchat.ids import ConversationId, MessageId, OwnerId, WorkerId
-from llmchat.library.base import FeedbackStore
+from llmchat.library.base import ArchiveStore, FeedbackStore
 from llmchat.store import migrations
+from llmchat.store.archives import SqlArchiveStore
 from llmchat.store.base import (
     ACTIVE_LEAF,
     ActiveLeaf,
@@ -62,6 +63,7 @@ class Stores:
     generations: GenerationStore
     members: MemberStore
     feedback: FeedbackStore
+    archives: ArchiveStore
     time: SetTime
 
     async def conversation(self, owner: OwnerId = ME, title: str | None = None) -> Conversation:
@@ -161,6 +163,7 @@ def stores_in(database: Database) -> Stores:
         SqlGenerationStore(database, time.now),
         SqlMemberStore(database, time.now),
         SqlFeedbackStore(database, time.now),
+        SqlArchiveStore(database, time.now),
         time,
     )
 

@@ -214,6 +214,7 @@ async def test_marks_choose_among_what_is_found(stores: Stores) -> None:
     await stores.conversations.update(ME, archived.id, {"archived": True})
 
     async def ids(**marks: bool) -> set[str]:
+        shown: set[str] = set()
         for query in (None, "fox"):
             page = await stores.conversations.list(ME, Wanted(query, **marks), limit=9, cursor=None)
             shown = {item.id for item in page.items}

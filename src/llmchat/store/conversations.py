@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -27,7 +27,7 @@ from llmchat.store.base import ConversationDraft, ReplyDraft, TurnDraft
 from llmchat.store.branches import newest_leaf, path, with_siblings
 from llmchat.store.database import Database
 from llmchat.store.feedback import with_feedback
-from llmchat.store.listing import foreign_cursor, number_of, page_of
+from llmchat.store.listing import foreign_cursor, newest, number_of, page_of
 from llmchat.store.members import permitted
 from llmchat.store.rows import ConversationRow, GenerationRow, MessageRow
 from llmchat.store.searchable import add_words, retitle
@@ -46,7 +46,7 @@ class SqlConversationStore:
 
     async def create(self, owner: OwnerId, draft: ConversationDraft) -> Conversation:
         async with self._database.write() as session:
-            row = ConversationRow(**self._columns(owner, draft, await _newest(session, owner)))
+            row = ConversationRow(**self._columns(owner, draft, await newest(session, owner)))
             session.add(row)
             await session.flush()
             await add_words(session, row.id, None, draft.title or "")
@@ -56,7 +56,7 @@ class SqlConversationStore:
         async with self._database.write() as session:
             # Somebody else may make it, or delete it, between any two statements.
             while (row := await _by_external_id(session, owner, draft.external_id)) is None:
-                values = self._columns(owner, draft, await _newest(session, owner))
+                values = self._columns(owner, draft, await newest(session, owner))
                 new = inserting(session, ConversationRow).values(**values)
                 made = await session.scalar(
                     new.on_conflict_do_nothing(index_elements=["owner", "external_id"]).returning(
@@ -199,15 +199,6 @@ class SqlConversationStore:
             "created_at": now,
             "updated_at": now,
         }
-
-
-async def _newest(session: AsyncSession, owner: OwnerId) -> int:
-    """The newest message anywhere, behind which a conversation is born."""
-    anywhere = select(func.max(col(MessageRow.seq))).scalar_subquery()
-    # Messages can be deleted, and the newest be one that was here before.
-    known = select(func.max(col(ConversationRow.latest))).where(col(ConversationRow.owner) == owner)
-    both = (await session.execute(select(anywhere, known.scalar_subquery()))).one()
-    return max(number or 0 for number in both)
 
 
 def _rest(cursor: str, order: MessageOrder) -> tuple[dict[str, int], str]:

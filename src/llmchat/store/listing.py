@@ -149,6 +149,15 @@ def _parsed(cursor: str) -> _Cursor:
     return _Cursor(_WAYS.get(cursor[0]), (numbers[0], numbers[1]), (numbers[2], numbers[3]))
 
 
+async def newest(session: AsyncSession, owner: OwnerId) -> int:
+    """The newest message anywhere, behind which a conversation is born."""
+    anywhere = select(func.max(col(MessageRow.seq))).scalar_subquery()
+    # Messages can be deleted, and the newest be one that was here before.
+    known = select(func.max(col(ConversationRow.latest))).where(col(ConversationRow.owner) == owner)
+    both = (await session.execute(select(anywhere, known.scalar_subquery()))).one()
+    return max(number or 0 for number in both)
+
+
 def number_of(cursor: str) -> int:
     """The number in one of our cursors."""
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):

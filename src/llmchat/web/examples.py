@@ -241,6 +241,21 @@ LINK: Example = {
 }
 SHARED: Example = {"title": "Foxes", "messages": [QUESTION, ANSWER], "next_cursor": None}
 
+_FILED = ("id", "parent_id", "role", "content", "created_at")
+FILE: Example = {
+    "format": "llmchat.conversation",
+    "version": 1,
+    "conversation": {
+        **{name: CONVERSATION[name] for name in ("title", "model", "created_at", "updated_at")},
+        "metadata": {"topic": "animals"},
+    },
+    "active_leaf": _ANSWER_ID,
+    "messages": [
+        {name: QUESTION[name] for name in _FILED},
+        {**{name: ANSWER[name] for name in _FILED}, "model": _MODEL, "feedback": {"rating": 1}},
+    ],
+}
+
 BY_SCHEMA: Mapping[str, Example] = {
     "Accepted": ACCEPTED,
     "Caller": CALLER,
@@ -252,11 +267,12 @@ BY_SCHEMA: Mapping[str, Example] = {
     "Key": KEY,
     "KeyList": {"items": [KEY]},
     "Chatted": CHATTED,
-    "Conversation": CONVERSATION,
     "ConversationDetail": CONVERSATION_DETAIL,
     "ConversationMember": MEMBER,
     "ConversationPage": CONVERSATION_PAGE,
+    "Deleted": {"deleted": [_CONVERSATION_ID]},
     "Feedback": FEEDBACK,
+    "File": FILE,
     "Generated": GENERATED,
     "Generation": GENERATION,
     "GenerationDetail": GENERATION_DETAIL,

@@ -8,7 +8,7 @@ from llmchat.access.base import Action
 from llmchat.domain import MessageOrder, Params, Wanted
 from llmchat.ids import ConversationId, MessageId
 from llmchat.store.base import ConversationDraft
-from llmchat.web import bodies, schemas
+from llmchat.web import bodies, listed, schemas
 from llmchat.web.audit import noting
 from llmchat.web.auth import Guarded, Me
 from llmchat.web.bounds import CleanText, PathId
@@ -58,13 +58,13 @@ async def index(
     pinned: Annotated[
         bool | None, Query(description="Only those that are pinned, or those that are not.")
     ] = None,
-) -> schemas.ConversationPage:
+) -> listed.ConversationPage:
     """List conversations. That with the newest message first, a page at a time: the pages show the
     list as it was when you got the first one."""
     wanted = Wanted(q, {"false": False, "true": True, "all": None}[archived], pinned)
     page = await use.history.list(caller, wanted, limit=limit, cursor=cursor)
-    items = [schemas.listed(found) for found in page.items]
-    return schemas.ConversationPage(items=items, next_cursor=page.next_cursor)
+    items = [listed.listed(found) for found in page.items]
+    return listed.ConversationPage(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/{id}", responses=documented(404, 422, 503))
