@@ -101,3 +101,12 @@ class ChatTab:
 
     async def press(self, button: str) -> None:
         await self.page.get_by_role("button", name=button, exact=True).click()
+
+    async def edit(self, question: str, to: str) -> None:
+        """Make another version of the question that says this."""
+        message = self.questions.filter(has_text=question).last
+        await message.hover()
+        await message.get_by_role("button", name="Edit").click()
+        field = self.page.get_by_label("Edit the message")
+        await field.fill(to)
+        await field.press("Enter")

@@ -38,7 +38,7 @@ async def test_reloads_in_mid_answer_end_with_the_stored_text(
     tab = await ChatTab.open(profile, service.base_url, id)
     await tab.ends("complete")
     await tab.ask("go on")
-    for token in sorted(chaos.sample(range(1, TOKENS - 20), 3)):
+    for token in sorted(chaos.sample(range(1, TOKENS - 20), 10)):
         await tab.shows_token(token)
         await tab.page.reload()
     await tab.shows_token(TOKENS - 1)

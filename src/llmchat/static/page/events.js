@@ -10,6 +10,7 @@
  * - `signed-out`: the server does not know us (any more); `signed-in`: it does (again)
  * - `me`: who is signed in
  * - `connection`: how the open conversation's stream is
+ * - `sent`: somebody sent a message here
  *
  * @typedef {import("./types").EventMap} EventMap
  */

@@ -109,6 +109,7 @@ export interface EventMap {
   "signed-in": null;
   me: Me;
   connection: Connection;
+  sent: null;
 }
 
 export interface RequestOptions {

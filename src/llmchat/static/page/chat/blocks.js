@@ -53,11 +53,11 @@ class Inert extends Renderer {
 const OPTIONS = { gfm: true, breaks: true, renderer: new Inert() };
 
 /**
- * The blocks of a text.
+ * The blocks of a text, and all definitions of links that hold there.
  *
  * @param {string} text With line feeds alone.
- * @param {Links} links Definitions further up; those that are found are added.
- * @returns {Token[]}
+ * @param {Links} links Definitions further up.
+ * @returns {{tokens: Token[], links: Links}}
  */
 export function lex(text, links) {
   const lexer = new Lexer(OPTIONS);
@@ -70,10 +70,9 @@ export function lex(text, links) {
     }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    return [{ type: "plain", raw: text }]; // Blocks in blocks in blocks, deeper than the stack.
+    return { tokens: [{ type: "plain", raw: text }], links }; // Blocks in blocks in blocks, deeper than the stack.
   }
-  Object.assign(links, lexer.tokens.links);
-  return [...lexer.tokens];
+  return { tokens: [...lexer.tokens], links: lexer.tokens.links };
 }
 
 /** Whether to read it would take minutes, which grow with the cube of these marks. @param {string} text */

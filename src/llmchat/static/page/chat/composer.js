@@ -108,6 +108,7 @@ class Composer {
     this.#keep();
     const images = this.#images.take();
     this.#outbox.add({ conversation: place.id, text, images, choice: choices.current(), draft: choices.draft() });
+    this.#app.events.tell("sent", null);
     this.#question.focus();
   }
 

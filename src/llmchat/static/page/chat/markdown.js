@@ -31,28 +31,27 @@ export class Markdown {
   show(text, whole) {
     const source = text.replace(/\r\n?/g, "\n");
     if (source === this.#source && whole === this.#whole) return;
-    if (this.#whole || !source.startsWith(this.#source)) this.#clear({});
+    if (this.#whole || !source.startsWith(this.#source)) this.#clear();
     this.#source = source;
     this.#whole = whole;
     if (whole) this.#finish();
     else this.#grow();
   }
 
-  /** @param {import("./blocks.js").Links} links */
-  #clear(links) {
+  #clear() {
     this.#root.replaceChildren();
     this.#begin = 0;
     this.#tail = [];
-    this.#links = links;
+    this.#links = {};
   }
 
   #finish() {
     this.#dropTail();
-    let tokens = lex(this.#source.slice(this.#begin), this.#links);
-    if (Object.keys(this.#links).length) {
+    let { tokens, links } = lex(this.#source.slice(this.#begin), this.#links);
+    if (Object.keys(links).length) {
       // A definition gives links a meaning that stood as text further up.
-      this.#clear(this.#links);
-      tokens = lex(this.#source, this.#links);
+      this.#clear();
+      tokens = lex(this.#source, {}).tokens;
     }
     for (const token of tokens) this.#freeze(token);
   }
@@ -62,10 +61,10 @@ export class Markdown {
     if (this.#lengthen(open)) return;
     this.#dropTail();
     if (open.length > MOST_OPEN_CHARS) return this.#append({ type: "plain", raw: open });
-    const tokens = lex(open, this.#links);
+    const { tokens } = lex(open, this.#links);
     const last = tokens.findLastIndex(({ type }) => type !== "space");
     for (const token of tokens.slice(0, Math.max(last, 0))) this.#freeze(token);
-    if (last >= 0) this.#append(healed(tokens[last]));
+    if (last >= 0) this.#append(healed(tokens[last], this.#links));
   }
 
   #dropTail() {
@@ -75,6 +74,7 @@ export class Markdown {
 
   /** @param {import("./blocks.js").Token} token */
   #freeze(token) {
+    if (token.type === "def") this.#links[token.tag] ??= { href: token.href, title: token.title };
     const nodes = render(token);
     this.#root.append(...nodes);
     this.#begin += token.raw.length;
@@ -117,12 +117,13 @@ export class Markdown {
  * a link as soon as it has a text, instead of signs that vanish later.
  *
  * @param {import("./blocks.js").Token} token
+ * @param {import("./blocks.js").Links} links
  */
-function healed(token) {
+function healed(token, links) {
   if (token.type !== "paragraph") return token;
   let text = token.raw.replace(/!?\[([^\]\n]*)\]\([^)\s]*$/, "$1").replace(/(?<=\s|^)[*_~`]+$/, "");
   for (const mark of ["`", "**", "~~"]) {
     if (text.split(mark).length % 2 === 0) text = text.trimEnd() + mark;
   }
-  return lex(text, {})[0] ?? token;
+  return lex(text, links).tokens[0] ?? token;
 }

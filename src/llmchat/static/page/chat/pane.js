@@ -22,6 +22,7 @@ export function showConversation(app) {
   showStatus(app);
   app.conversation.subscribe(() => pane.changed());
   app.events.on("place", () => pane.begin());
+  app.events.on("sent", () => pane.toEnd());
 }
 
 class Pane {
@@ -59,6 +60,10 @@ class Pane {
     this.#messages.replaceChildren();
     this.#scroll.toEnd();
     this.#painting.now();
+  }
+
+  toEnd() {
+    this.#scroll.toEnd();
   }
 
   changed() {
