@@ -57,6 +57,7 @@ export function showSidebar(app) {
   }
 
   showDrawer();
+  byId("topbar", HTMLElement).append(iconButton("add", "New chat", () => newChat(app), { class: "icon-button phone-new" }));
   const search = searchField(conversations);
   const more = iconButton("more", "More about the list", () => openMenu(more, [
     { icon: "select", label: "Select several", act: () => chosen.begin() },
