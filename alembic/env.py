@@ -7,7 +7,7 @@ from alembic import context
 from sqlalchemy import Connection, create_engine, event, pool, text
 from sqlmodel import SQLModel
 
-from llmchat.store import audit, feedback, keys, postgres, rows
+from llmchat.store import audit, feedback, keys, postgres, rows, searchable
 
 CONNECT_SECONDS = 10
 # Any number that nobody else in this database takes for a lock of theirs.
@@ -15,8 +15,11 @@ UPGRADE_LOCK = 0x6C6C6D63686174
 
 url = str(context.config.get_main_option("sqlalchemy.url"))
 target = SQLModel.metadata
-for table in (rows.ConversationRow, audit.AuditRow, feedback.FeedbackRow, keys.ApiKeyRow):
-    assert table.metadata is target
+tables = (
+    *(rows.ConversationRow, audit.AuditRow, feedback.FeedbackRow, keys.ApiKeyRow),
+    searchable.SearchableRow,
+)
+assert all(table.metadata is target for table in tables)
 
 
 def leave_transactions_alone(connection: Any, _: Any) -> None:

@@ -21,6 +21,7 @@ from llmchat.chat.budget import Budget
 from llmchat.chat.context import Prompts
 from llmchat.chat.feed import Feed
 from llmchat.chat.history import HistoryService
+from llmchat.chat.library import LibraryService
 from llmchat.chat.news import News
 from llmchat.chat.quota import Quota
 from llmchat.chat.recovery import Recovery
@@ -40,6 +41,7 @@ from llmchat.providers.base import Tokens
 from llmchat.providers.factory import ProviderFactory
 from llmchat.settings import Settings
 from llmchat.signals.base import Abandoned, Happened, Signal, StopWanted
+from llmchat.store.archives import SqlArchiveStore
 from llmchat.store.audit import SqlAuditStore
 from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.feedback import SqlFeedbackStore
@@ -243,6 +245,9 @@ def _services(parts: Parts) -> Services:
     settings, log = parts.settings, parts.engines.log
     stopping = Stopping(parts.runner, parts.recovery, parts.generations)
     quota = Quota(parts.generations, settings.max_live_generations)
+    history = HistoryService(
+        conversations=parts.conversations, log=log, stopping=stopping, news=parts.news
+    )
     return Services(
         door=entrance.door(settings, parts.keys, parts.issuer_tokens, parts.rates),
         keys=parts.keys,
@@ -267,12 +272,8 @@ def _services(parts: Parts) -> Services:
             budget=parts.budget,
             defaults=defaults.params(settings),
         ),
-        history=HistoryService(
-            conversations=parts.conversations,
-            log=log,
-            stopping=stopping,
-            news=parts.news,
-        ),
+        history=history,
+        library=LibraryService(SqlArchiveStore(parts.engines.database, parts.now), history),
         feedback=SqlFeedbackStore(parts.engines.database, parts.now),
         sharing=SharingService(
             members=SqlMemberStore(parts.engines.database, parts.now),

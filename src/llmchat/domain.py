@@ -98,6 +98,22 @@ class Conversation:
     role: CallerRole = "owner"
     """Of whoever asked for it."""
     generating: bool = False
+    match: "Match | None" = None
+    """The newest message in which a search found something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    text: str
+    hit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Where a search found something: the place in the message, in pieces."""
+
+    message_id: MessageId
+    snippet: Sequence[Piece]
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +224,18 @@ class Turn:
 class Page(Generic[T]):
     items: Sequence[T]
     next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Of a list of conversations: what `query` finds, and the marks that they have; None: all."""
+
+    query: str | None = None
+    archived: bool | None = None
+    pinned: bool | None = None
+
+
+EVERYTHING = Wanted()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ TOKENS = 90
 
 
 class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as its parent has it
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
 

@@ -19,7 +19,9 @@ from llmchat.domain import (
     Turn,
 )
 from llmchat.ids import ConversationId, MessageId, OwnerId, WorkerId
+from llmchat.library.base import ArchiveStore, FeedbackStore
 from llmchat.store import migrations
+from llmchat.store.archives import SqlArchiveStore
 from llmchat.store.base import (
     ACTIVE_LEAF,
     ActiveLeaf,
@@ -34,6 +36,7 @@ from llmchat.store.base import (
 )
 from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.database import Database
+from llmchat.store.feedback import SqlFeedbackStore
 from llmchat.store.generations import SqlGenerationStore
 from llmchat.store.members import SqlMemberStore
 from llmchat.store.postgres import PostgresDatabase
@@ -59,6 +62,8 @@ class Stores:
     conversations: ConversationStore
     generations: GenerationStore
     members: MemberStore
+    feedback: FeedbackStore
+    archives: ArchiveStore
     time: SetTime
 
     async def conversation(self, owner: OwnerId = ME, title: str | None = None) -> Conversation:
@@ -157,6 +162,8 @@ def stores_in(database: Database) -> Stores:
         SqlConversationStore(database, time.now),
         SqlGenerationStore(database, time.now),
         SqlMemberStore(database, time.now),
+        SqlFeedbackStore(database, time.now),
+        SqlArchiveStore(database, time.now),
         time,
     )
 

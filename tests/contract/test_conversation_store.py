@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from llmchat.domain import Conversation, Params
+from llmchat.domain import Conversation, Params, Wanted
 from llmchat.errors import Malformed, NotFound
 from llmchat.store.base import ConversationDraft, IdempotencyKey
 from tests.contract.stores import ME, STRANGER, TEXTS, Stores
@@ -114,7 +114,7 @@ class TestList:
 
     async def test_pages_stay_whole_while_things_come_and_go(self, stores: Stores) -> None:
         made = [await stores.conversation() for _ in range(6)]
-        first = await stores.conversations.list(ME, limit=2, cursor=None, query=None)
+        first = await stores.conversations.list(ME, limit=2, cursor=None)
 
         await stores.conversation()
         for gone in (made[4], made[2]):
@@ -144,7 +144,7 @@ class TestList:
         conversation = await stores.conversation()
         await stores.ask(conversation)
         with pytest.raises(Malformed):
-            await stores.conversations.list(ME, limit=1, cursor=cursor, query=None)
+            await stores.conversations.list(ME, limit=1, cursor=cursor)
         with pytest.raises(Malformed):
             await stores.conversations.messages(
                 ME, conversation.id, limit=1, cursor=cursor, leaf=None, order="asc"
@@ -154,7 +154,7 @@ class TestList:
         conversation = await stores.conversation()
         turn = await stores.ask(conversation)
         far = "9" * 18
-        page = await stores.conversations.list(ME, limit=1, cursor=far, query=None)
+        page = await stores.conversations.list(ME, limit=1, cursor=far)
         assert [item.id for item in page.items] == [conversation.id]
         messages = await stores.conversations.messages(
             ME, conversation.id, limit=1, cursor=f"{far}.{turn.reply.id}", leaf=None, order="asc"
@@ -237,7 +237,7 @@ async def all_pages(
 ) -> list[Sequence[Conversation]]:
     pages = []
     while True:
-        page = await stores.conversations.list(ME, limit=limit, cursor=cursor, query=query)
+        page = await stores.conversations.list(ME, Wanted(query), limit=limit, cursor=cursor)
         pages.append(page.items)
         cursor = page.next_cursor
         if cursor is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from llmchat.domain import Conversation, Params, Turn
+from llmchat.domain import Conversation, Params, Turn, Wanted
 from llmchat.errors import LlmchatError, NotFound
 from llmchat.ids import ConversationId, GenerationId, MessageId
 from llmchat.store.base import (
@@ -125,9 +125,9 @@ async def test_a_foreign_object_is_a_missing_one(stores: Stores, method: str) ->
 async def test_no_list_or_search_shows_a_foreign_object(stores: Stores) -> None:
     theirs, _ = await strangers(stores)
     for query in (None, "secret", "title"):
-        page = await stores.conversations.list(ME, limit=10, cursor=None, query=query)
+        page = await stores.conversations.list(ME, Wanted(query), limit=10, cursor=None)
         assert page.items == []
-    page = await stores.conversations.list(STRANGER, limit=10, cursor=None, query="secret")
+    page = await stores.conversations.list(STRANGER, Wanted("secret"), limit=10, cursor=None)
     assert [found.id for found in page.items] == [theirs.id]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from llmchat.access.members import Link, Member, MemberRole, Right
-from llmchat.domain import Conversation, OnBusy, Params, Turn
+from llmchat.domain import Conversation, OnBusy, Params, Turn, Wanted
 from llmchat.errors import Forbidden, Invalid, NotFound
 from llmchat.ids import GenerationId, LinkId, OwnerId
 from llmchat.store.base import IdempotencyKey, ReplyDraft, TurnDraft
@@ -161,7 +161,7 @@ async def test_lists_show_own_and_shared_ones_newest_first(stores: Stores) -> No
 
     for limit in (1, 2, 3, 10):
         assert await titles(stores, EDITOR, limit) == expected
-    found = await stores.conversations.list(EDITOR, limit=10, cursor=None, query="number 5")
+    found = await stores.conversations.list(EDITOR, Wanted("number 5"), limit=10, cursor=None)
     assert [each.id for each in found.items] == [made[5].id]
     await stores.members.remove(ME, made[5].id, EDITOR)
     assert await titles(stores, EDITOR, 2) == [each for each in expected if each != "number 5"]
@@ -171,7 +171,7 @@ async def titles(stores: Stores, user: OwnerId, limit: int) -> list[str | None]:
     found: list[str | None] = []
     cursor = None
     while True:
-        page = await stores.conversations.list(user, limit=limit, cursor=cursor, query=None)
+        page = await stores.conversations.list(user, limit=limit, cursor=cursor)
         found += [each.title for each in page.items]
         cursor = page.next_cursor
         if cursor is None:

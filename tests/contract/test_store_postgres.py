@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from llmchat.domain import OnBusy, Turn
+from llmchat.domain import OnBusy, Turn, Wanted
 from llmchat.errors import Busy, NotFound
 from llmchat.ids import ConversationId, MessageId, WorkerId
 from llmchat.store.base import Checkpoint, ConversationDraft, IdempotencyKey
@@ -275,5 +275,5 @@ class TestReading:
             await stores.conversations.message(ME, MessageId("msg_\x00"))
         with pytest.raises(NotFound):
             await stores.conversations.find(ME, "\x00")
-        page = await stores.conversations.list(ME, limit=1, cursor=None, query="\x00")
+        page = await stores.conversations.list(ME, Wanted("\x00"), limit=1, cursor=None)
         assert [found.id for found in page.items] == [conversation.id]

@@ -51,7 +51,7 @@ async def test_a_cancelled_task_leaves_nothing_to_the_next_one(postgres_url: str
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            page = await stores.conversations.list(ME, limit=9, cursor=None, query=None)
+            page = await stores.conversations.list(ME, limit=9, cursor=None)
             assert page.items == []
         await stores.ask(await stores.conversation())
 

@@ -110,9 +110,7 @@ async def test_a_database_that_is_none_is_unavailable(no_database: Path) -> None
         with pytest.raises(StorageUnavailable, match=r"llmchat\.db"):
             await database.ping()
         with pytest.raises(StorageUnavailable):
-            await SqlConversationStore(database, SetTime().now).list(
-                ME, limit=1, cursor=None, query=None
-            )
+            await SqlConversationStore(database, SetTime().now).list(ME, limit=1, cursor=None)
 
 
 async def limit_pages(stores: Stores, pages: str) -> None:

@@ -17,6 +17,7 @@ from llmchat.domain import (
     Status,
     ToolResult,
     Turn,
+    Wanted,
 )
 from llmchat.errors import Busy, Invalid
 from llmchat.events import ToolCall
@@ -105,7 +106,7 @@ class TestImages:
         draft = TurnDraft(conversation.id, "a red fox", MODEL, Params(), parts=PARTS)
         await stores.conversations.add_turn(ME, draft)
         for query, found in {"red fox": 1, "base64": 0, "iVBORw0KGgo": 0}.items():
-            page = await stores.conversations.list(ME, limit=9, cursor=None, query=query)
+            page = await stores.conversations.list(ME, Wanted(query), limit=9, cursor=None)
             assert len(page.items) == found
 
 

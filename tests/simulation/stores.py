@@ -5,7 +5,16 @@ from functools import partial
 from typing import Any, TypeVar
 
 from llmchat.access.members import Right
-from llmchat.domain import Conversation, Generation, Message, MessageOrder, Page, Turn
+from llmchat.domain import (
+    EVERYTHING,
+    Conversation,
+    Generation,
+    Message,
+    MessageOrder,
+    Page,
+    Turn,
+    Wanted,
+)
 from llmchat.errors import NotFound
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId, WorkerId
 from llmchat.store.base import (
@@ -134,7 +143,7 @@ class SimulatedConversations(_Remote):
         raise NotImplementedError
 
     async def list(
-        self, owner: OwnerId, *, limit: int, cursor: str | None, query: str | None
+        self, owner: OwnerId, wanted: Wanted = EVERYTHING, *, limit: int, cursor: str | None
     ) -> Page[Conversation]:
         raise NotImplementedError
 

@@ -14,6 +14,10 @@ CONVERSATION = {
     "params",
     "metadata",
     "archived",
+    "pinned",
+    "active_leaf",
+    "role",
+    "generating",
     "created_at",
     "updated_at",
 }
@@ -33,6 +37,7 @@ MESSAGE = {
     "usage",
     "error",
     "siblings",
+    "feedback",
     "created_at",
 }
 GENERATION = {

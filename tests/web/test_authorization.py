@@ -12,6 +12,7 @@ from fastapi.routing import iter_route_contexts
 
 from llmchat.app import create_app
 from llmchat.settings import Settings
+from llmchat.web.examples import FILE
 from tests.issuer import AUDIENCE, Issuer, issuing
 from tests.web.conftest import UNPACED
 from tests.web.locked import Locked, bearer, locked_service
@@ -45,6 +46,9 @@ ROWS: Mapping[tuple[str, str], Row] = {
     ("get", "/api/conversations"): Row("read", 200),
     ("post", "/api/conversations"): Row("chat", 201, body={}),
     ("get", "/api/conversations/{id}"): Row("read", 200, "conversation"),
+    ("get", "/api/conversations/{id}/export"): Row("read", 200, "conversation"),
+    ("post", "/api/conversations/import"): Row("chat", 201, body=FILE),
+    ("post", "/api/conversations/delete"): Row("chat", 200, body={"ids": ["conv_0"]}),
     ("patch", "/api/conversations/{id}"): Row(
         "chat", 200, "conversation", {"title": "x"}, "editor"
     ),

@@ -75,7 +75,7 @@ async def test_the_list_is_newest_first_and_pages_without_loss(client: Client) -
     found = [item for page in pages for item in page]
 
     assert [len(page) for page in pages] == [2, 2, 1]
-    assert all(set(item) == CONVERSATION for item in found)
+    assert all(set(item) == CONVERSATION | {"match"} for item in found)
     assert [item["id"] for item in found] == made[::-1]
 
 

@@ -7,7 +7,7 @@ from llmchat.access.members import Right
 from llmchat.chat.feed import ConversationChanged, ConversationDeleted
 from llmchat.chat.news import News
 from llmchat.chat.stopping import Stopping
-from llmchat.domain import Conversation, Generation, Message, MessageOrder, Page
+from llmchat.domain import Conversation, Generation, Message, MessageOrder, Page, Wanted
 from llmchat.ids import ConversationId, MessageId, OwnerId
 from llmchat.store.base import ConversationDraft, ConversationStore
 from llmchat.tokenlog.base import TokenLog
@@ -47,9 +47,9 @@ class HistoryService:
         return list(await self._conversations.live(owner, id))
 
     async def list(
-        self, owner: OwnerId, *, limit: int, cursor: str | None, query: str | None
+        self, owner: OwnerId, wanted: Wanted, *, limit: int, cursor: str | None
     ) -> Page[Conversation]:
-        return await self._conversations.list(owner, limit=limit, cursor=cursor, query=query)
+        return await self._conversations.list(owner, wanted, limit=limit, cursor=cursor)
 
     async def update(
         self, owner: OwnerId, id: ConversationId, changes: Mapping[str, Any]

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from llmchat.access.members import Right
 from llmchat.domain import (
+    EVERYTHING,
     Conversation,
     Generation,
     Message,
@@ -19,6 +20,7 @@ from llmchat.domain import (
     Status,
     ToolResult,
     Turn,
+    Wanted,
 )
 from llmchat.errors import Problem
 from llmchat.events import ToolCall, Usage
@@ -74,8 +76,7 @@ class TurnDraft:
 
 @dataclass(frozen=True, slots=True)
 class ReplyDraft:
-    """Another answer to the question that `sibling_id`, an assistant message, answers; or, when it
-    `goes_on`, one that begins with what that one says."""
+    """Another answer beside `sibling_id`; one that `goes_on` begins with what that one says."""
 
     sibling_id: MessageId
     model: str
@@ -104,18 +105,17 @@ class ConversationStore(Protocol):
     async def find(self, owner: OwnerId, external_id: str) -> Conversation: ...
 
     async def list(
-        self, owner: OwnerId, *, limit: int, cursor: str | None, query: str | None
+        self, owner: OwnerId, wanted: Wanted = EVERYTHING, *, limit: int, cursor: str | None
     ) -> Page[Conversation]:
-        """Own and shared ones, newest first; `query` is looked for in titles and message text.
-        Raises Malformed for a cursor that this method did not give."""
+        """Own and shared ones, that with the newest message first. Pages show the list as it was
+        at the first one. Raises Malformed for a cursor that this method did not give."""
         ...
 
     async def update(
         self, owner: OwnerId, id: ConversationId, changes: Mapping[str, Any]
     ) -> Conversation:
-        """Set the fields named in `changes` (of Conversation: title, system_prompt, model, params,
-        metadata, archived, pinned, active_leaf). Any message does as `active_leaf`: the branch
-        through it becomes the active one, down to the newest message behind it."""
+        """Set the fields of Conversation named in `changes`. As `active_leaf` any message does: the
+        branch through it becomes the active one, down to the newest message behind it."""
         ...
 
     async def add_title(

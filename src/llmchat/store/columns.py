@@ -47,6 +47,10 @@ def offset_column(*, nullable: bool = False) -> Any:
     return Field(default=1, sa_column=Column(BIG, nullable=False, server_default=text("1")))
 
 
+def place_column() -> Any:
+    return Field(default=0, sa_column=Column(BIG, nullable=False, server_default=text("0")))
+
+
 def child_of(table: str, *, primary_key: bool = False) -> Any:
     key = ForeignKey(f"{table}.id", ondelete="CASCADE")
     return Field(sa_column=Column(String, key, nullable=False, primary_key=primary_key))

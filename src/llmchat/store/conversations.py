@@ -4,22 +4,34 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, or_, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from llmchat.access.members import Right
-from llmchat.domain import Conversation, Generation, Message, MessageOrder, Page, Params, Turn
-from llmchat.errors import Malformed, NotFound
+from llmchat.domain import (
+    EVERYTHING,
+    Conversation,
+    Generation,
+    Message,
+    MessageOrder,
+    Page,
+    Params,
+    Turn,
+    Wanted,
+)
+from llmchat.errors import NotFound
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId, new_id
 from llmchat.store import turns
 from llmchat.store.base import ConversationDraft, ReplyDraft, TurnDraft
 from llmchat.store.branches import newest_leaf, path, with_siblings
 from llmchat.store.database import Database
 from llmchat.store.feedback import with_feedback
-from llmchat.store.members import is_shared_with, permitted
+from llmchat.store.listing import foreign_cursor, newest, number_of, page_of
+from llmchat.store.members import permitted
 from llmchat.store.rows import ConversationRow, GenerationRow, MessageRow
-from llmchat.store.seen import seen_one, sights, to_domain
+from llmchat.store.searchable import add_words, retitle
+from llmchat.store.seen import seen_one
 from llmchat.store.upsert import inserting
 
 _COLUMNS = {"metadata": "labels", "active_leaf": "leaf_id"}
@@ -34,18 +46,25 @@ class SqlConversationStore:
 
     async def create(self, owner: OwnerId, draft: ConversationDraft) -> Conversation:
         async with self._database.write() as session:
-            row = ConversationRow(**self._columns(owner, draft))
+            row = ConversationRow(**self._columns(owner, draft, await newest(session, owner)))
             session.add(row)
+            await session.flush()
+            await add_words(session, row.id, None, draft.title or "")
             return row.to_domain()
 
     async def get_or_create(self, owner: OwnerId, draft: ConversationDraft) -> Conversation:
         async with self._database.write() as session:
             # Somebody else may make it, or delete it, between any two statements.
             while (row := await _by_external_id(session, owner, draft.external_id)) is None:
-                new = inserting(session, ConversationRow).values(**self._columns(owner, draft))
-                await session.execute(
-                    new.on_conflict_do_nothing(index_elements=["owner", "external_id"])
+                values = self._columns(owner, draft, await newest(session, owner))
+                new = inserting(session, ConversationRow).values(**values)
+                made = await session.scalar(
+                    new.on_conflict_do_nothing(index_elements=["owner", "external_id"]).returning(
+                        col(ConversationRow.id)
+                    )
                 )
+                if made is not None:
+                    await add_words(session, made, None, draft.title or "")
             return await seen_one(session, owner, row.id)
 
     async def get(
@@ -62,22 +81,10 @@ class SqlConversationStore:
             return await seen_one(session, owner, row.id)
 
     async def list(
-        self, owner: OwnerId, *, limit: int, cursor: str | None, query: str | None
+        self, owner: OwnerId, wanted: Wanted = EVERYTHING, *, limit: int, cursor: str | None
     ) -> Page[Conversation]:
-        found = sights(owner)
-        if cursor is not None:
-            found = found.where(col(ConversationRow.seq) < number_of(cursor))
-        if query:
-            found = found.where(_contains(query))
-        found = found.order_by(col(ConversationRow.seq).desc()).limit(limit + 1)
-        async with self._database.read(unhurried=bool(query)) as session:
-            # Two questions: with both in one, no index gives the newest first.
-            own = await session.execute(found.where(col(ConversationRow.owner) == owner))
-            shared = await session.execute(found.where(is_shared_with(owner)))
-            rows = sorted([*own, *shared], key=lambda row: row[0].seq or 0, reverse=True)
-        more = len(rows) > limit
-        next_cursor = str(rows[limit - 1][0].seq) if more else None
-        return Page([to_domain(row) for row in rows[:limit]], next_cursor)
+        async with self._database.read(unhurried=bool(wanted.query)) as session:
+            return await page_of(session, owner, wanted, limit=limit, cursor=cursor)
 
     async def update(
         self, owner: OwnerId, id: ConversationId, changes: Mapping[str, Any]
@@ -87,6 +94,8 @@ class SqlConversationStore:
             for name, value in changes.items():
                 setattr(row, _COLUMNS.get(name, name), await _stored(session, row, name, value))
             row.updated_at = self._now()
+            if "title" in changes:
+                await retitle(session, id, row.title)
             return await seen_one(session, owner, id)
 
     async def add_title(
@@ -98,6 +107,7 @@ class SqlConversationStore:
                 return None
             row.title = title
             row.updated_at = self._now()
+            await retitle(session, id, title)
             return await seen_one(session, owner, id)
 
     async def delete(self, owner: OwnerId, id: ConversationId) -> Sequence[GenerationId]:
@@ -116,6 +126,8 @@ class SqlConversationStore:
             for table in (MessageRow, GenerationRow):
                 await session.execute(delete(table).where(col(table.conversation_id) == id))
             row.leaf_id = None
+            # What has lost its messages stays at its place in the list.
+            row.born = row.latest
             row.updated_at = self._now()
             return logs
 
@@ -170,7 +182,7 @@ class SqlConversationStore:
             await permitted(session, owner, id, Right.READ)
             return [row.to_domain() for row in await turns.live_generations(session, id)]
 
-    def _columns(self, owner: OwnerId, draft: ConversationDraft) -> dict[str, Any]:
+    def _columns(self, owner: OwnerId, draft: ConversationDraft, newest: int) -> dict[str, Any]:
         now = self._now()
         return {
             "id": new_id("conv"),
@@ -182,28 +194,19 @@ class SqlConversationStore:
             "params": draft.params.as_json(),
             "labels": dict(draft.metadata),
             "archived": False,
+            "latest": newest,
+            "born": newest,
             "created_at": now,
             "updated_at": now,
         }
-
-
-def number_of(cursor: str) -> int:
-    """The number in one of our cursors."""
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
-        raise _foreign_cursor()
-    return int(cursor)
 
 
 def _rest(cursor: str, order: MessageOrder) -> tuple[dict[str, int], str]:
     """What is left of a branch, and its leaf: the pages stay on it, whatever is active by now."""
     depth, _, leaf = cursor.partition(".")
     if not leaf.startswith("msg_"):
-        raise _foreign_cursor()
+        raise foreign_cursor()
     return {"below" if order == "desc" else "above": number_of(depth)}, leaf
-
-
-def _foreign_cursor() -> Malformed:
-    return Malformed("The cursor is not one that this list gave: take it from next_cursor.")
 
 
 async def _by_external_id(
@@ -221,15 +224,6 @@ async def _stored(session: AsyncSession, row: ConversationRow, name: str, value:
     if name == "active_leaf":
         return await newest_leaf(session, await turns.message_in(session, row.id, value))
     return value.as_json() if isinstance(value, Params) else value
-
-
-def _contains(query: str) -> Any:
-    in_text = (
-        exists()
-        .where(col(MessageRow.conversation_id) == col(ConversationRow.id))
-        .where(col(MessageRow.content).icontains(query, autoescape=True))
-    )
-    return or_(col(ConversationRow.title).icontains(query, autoescape=True), in_text)
 
 
 async def _generation_ids(session: AsyncSession, id: ConversationId) -> list[GenerationId]:

@@ -34,9 +34,11 @@ class Database(ABC):
         self._patience_seconds = patience_seconds
 
     @asynccontextmanager
-    async def write(self) -> AsyncGenerator[AsyncSession, None]:
-        """A transaction that is committed at the end of the block, or rolled back."""
-        async with self._given(self._patience_seconds), AsyncSession(self._writer) as session:
+    async def write(self, *, unhurried: bool = False) -> AsyncGenerator[AsyncSession, None]:
+        """A transaction that is committed at the end of the block, or rolled back. `unhurried`: it
+        may take long, as one with a whole conversation does."""
+        patience = self._patience(unhurried=unhurried)
+        async with self._given(patience), AsyncSession(self._writer) as session:
             session.sync_session.expire_on_commit = False
             async with session.begin():
                 yield session
@@ -45,11 +47,13 @@ class Database(ABC):
     async def read(self, *, unhurried: bool = False) -> AsyncGenerator[AsyncSession, None]:
         """All statements of the block see one state. `unhurried`: it may take long, as a search
         through all messages does."""
-        patience = self._patience_seconds
-        if patience is not None and unhurried:
-            patience *= UNHURRIED
+        patience = self._patience(unhurried=unhurried)
         async with self._given(patience), AsyncSession(self._readers) as session:
             yield session
+
+    def _patience(self, *, unhurried: bool) -> float | None:
+        seconds = self._patience_seconds
+        return seconds * UNHURRIED if unhurried and seconds is not None else seconds
 
     @abstractmethod
     async def ping(self) -> None:

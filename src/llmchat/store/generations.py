@@ -26,6 +26,7 @@ from llmchat.store.rows import (
     tool_calls_json,
     usage_json,
 )
+from llmchat.store.searchable import add_words
 from llmchat.store.upsert import inserting
 
 _LIVE = (Status.QUEUED, Status.STREAMING)
@@ -124,6 +125,7 @@ class SqlGenerationStore:
             row.attempt = max(row.attempt, end.attempt)
             row.ended_at = self._now()
             await session.execute(_final_message(row, end))
+            await add_words(session, row.conversation_id, row.message_id, end.content)
             gone = col(CheckpointRow.generation_id) == id
             await session.execute(delete(CheckpointRow).where(gone))
             return True

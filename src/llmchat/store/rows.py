@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     String,
+    false,
     text,
 )
 from sqlmodel import Field, SQLModel
@@ -27,6 +28,7 @@ from llmchat.store.columns import (
     child_of,
     json_column,
     offset_column,
+    place_column,
     seq_column,
     time_column,
 )
@@ -35,7 +37,7 @@ from llmchat.store.columns import (
 class ConversationRow(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "conversation"
     __table_args__: ClassVar[Any] = (
-        Index("conversation_of_owner", "owner", "seq"),
+        Index("conversation_of_owner", "owner", "latest", "seq"),
         Index("conversation_external_id", "owner", "external_id", unique=True),
         ORDERED,
     )
@@ -51,8 +53,11 @@ class ConversationRow(SQLModel, table=True):
     # Not `metadata`: SQLAlchemy has taken that name.
     labels: dict[str, Any] | None = json_column()
     archived: bool = False
-    pinned: bool = False
+    pinned: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     leaf_id: str | None = None
+    # Its place in lists: the `seq` of its newest message, and of the newest anywhere at its birth.
+    latest: int = place_column()
+    born: int = place_column()
     created_at: datetime = time_column()
     updated_at: datetime = time_column()
 

@@ -17,6 +17,7 @@ from llmchat.store.branches import with_siblings
 from llmchat.store.members import is_open_to
 from llmchat.store.questions import new_message, questions
 from llmchat.store.rows import ConversationRow, GenerationRow, IdempotencyRow, MessageRow
+from llmchat.store.searchable import add_words
 from llmchat.store.upsert import inserting
 
 _KEYS_KEPT = timedelta(hours=24)
@@ -37,6 +38,9 @@ async def add_turn(
     parent = await _parent(session, conversation, draft.parent_id)
     asked = questions(conversation, parent, draft, now)
     session.add_all(asked)
+    await session.flush()
+    for message in asked:
+        await add_words(session, conversation.id, message.id, message.content)
     return await _add_work(session, conversation, asked, draft, id, now, earlier)
 
 
@@ -123,9 +127,10 @@ async def _add_work(
     reply.model = draft.model
     reply.generation_id = generation.id
     session.add_all([reply, generation])
-    conversation.leaf_id = reply.id
-    conversation.updated_at = now
     await session.flush()
+    conversation.leaf_id = reply.id
+    conversation.latest = reply.seq or 0
+    conversation.updated_at = now
     *before, message, answer = await with_siblings(session, [*asked, reply])
     return Turn(
         message,

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from llmchat.web import (
+    archives,
     chat,
     docs,
     feedback,
@@ -36,7 +37,10 @@ _SHOWN = [
     *("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
     *openai_headers.SHOWN,
 ]
-_DOORS = (history, chat, feedback, sharing, sessions, llm, keys, session, health, docs, page)
+_DOORS = (
+    *(history, archives, chat, feedback, sharing, sessions, llm, keys, session, health),
+    *(docs, page),
+)
 
 
 class Lifespan(Protocol):

@@ -11,6 +11,7 @@ from llmchat.access.audit import Audit
 from llmchat.access.keys import Keys
 from llmchat.chat.asking import AskingService
 from llmchat.chat.history import HistoryService
+from llmchat.chat.library import LibraryService
 from llmchat.chat.service import ChatService
 from llmchat.chat.sharing import SharingService
 from llmchat.chat.watching import ConversationWatch
@@ -35,6 +36,7 @@ class Services:
     asking: AskingService
     history: HistoryService
     feedback: FeedbackStore
+    library: LibraryService
     sharing: SharingService
     watch: ConversationWatch
     models: Models

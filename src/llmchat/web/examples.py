@@ -116,7 +116,15 @@ ACCEPTED: Example = {
     "stream_url": f"/api/generations/{_GENERATION_ID}/stream",
 }
 STOPPED: Example = {"status": "stopped", "last_event_id": _LAST_EVENT_ID}
-CONVERSATION_PAGE: Example = {"items": [CONVERSATION], "next_cursor": None}
+MATCH: Example = {
+    "message_id": _QUESTION_ID,
+    "snippet_parts": [
+        {"text": "the quick brown ", "hit": False},
+        {"text": "fox", "hit": True},
+    ],
+}
+LISTED: Example = {**CONVERSATION, "match": MATCH}
+CONVERSATION_PAGE: Example = {"items": [LISTED], "next_cursor": None}
 MESSAGE_PAGE: Example = {"items": [QUESTION, ANSWER], "next_cursor": None}
 
 GENERATED: Example = {
@@ -233,6 +241,21 @@ LINK: Example = {
 }
 SHARED: Example = {"title": "Foxes", "messages": [QUESTION, ANSWER], "next_cursor": None}
 
+_FILED = ("id", "parent_id", "role", "content", "created_at")
+FILE: Example = {
+    "format": "llmchat.conversation",
+    "version": 1,
+    "conversation": {
+        **{name: CONVERSATION[name] for name in ("title", "model", "created_at", "updated_at")},
+        "metadata": {"topic": "animals"},
+    },
+    "active_leaf": _ANSWER_ID,
+    "messages": [
+        {name: QUESTION[name] for name in _FILED},
+        {**{name: ANSWER[name] for name in _FILED}, "model": _MODEL, "feedback": {"rating": 1}},
+    ],
+}
+
 BY_SCHEMA: Mapping[str, Example] = {
     "Accepted": ACCEPTED,
     "Caller": CALLER,
@@ -244,15 +267,18 @@ BY_SCHEMA: Mapping[str, Example] = {
     "Key": KEY,
     "KeyList": {"items": [KEY]},
     "Chatted": CHATTED,
-    "Conversation": CONVERSATION,
     "ConversationDetail": CONVERSATION_DETAIL,
     "ConversationMember": MEMBER,
     "ConversationPage": CONVERSATION_PAGE,
+    "Deleted": {"deleted": [_CONVERSATION_ID]},
     "Feedback": FEEDBACK,
+    "File": FILE,
     "Generated": GENERATED,
     "Generation": GENERATION,
     "GenerationDetail": GENERATION_DETAIL,
     "Health": HEALTH,
+    "ListedConversation": LISTED,
+    "Match": MATCH,
     "Message": ANSWER,
     "MessagePage": MESSAGE_PAGE,
     "ModelList": MODEL_LIST,

@@ -1,14 +1,14 @@
 """Conversations and their messages."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
 from llmchat.access.base import Action
-from llmchat.domain import MessageOrder, Params
+from llmchat.domain import MessageOrder, Params, Wanted
 from llmchat.ids import ConversationId, MessageId
 from llmchat.store.base import ConversationDraft
-from llmchat.web import bodies, schemas
+from llmchat.web import bodies, listed, schemas
 from llmchat.web.audit import noting
 from llmchat.web.auth import Guarded, Me
 from llmchat.web.bounds import CleanText, PathId
@@ -20,7 +20,7 @@ from llmchat.web.sse import EventStream, conversation_frames
 router = APIRouter(prefix="/api/conversations", tags=["conversations"], route_class=Guarded)
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="The most items of a page.")]
-Cursor = Annotated[str | None, Query(max_length=64, description="`next_cursor` of the last page.")]
+Cursor = Annotated[str | None, Query(max_length=96, description="`next_cursor` of the last page.")]
 
 
 @router.post("", status_code=201, responses=documented(400, 413, 415, 422, 503))
@@ -45,13 +45,26 @@ async def index(
     limit: Limit = 50,
     cursor: Cursor = None,
     q: Annotated[
-        CleanText | None, Query(max_length=512, description="Looked for in titles and messages.")
+        CleanText | None,
+        Query(
+            max_length=512,
+            description="Looked for in titles and messages: all of its words, of which the last "
+            "may be a beginning. Case and accents do not count.",
+        ),
     ] = None,
-) -> schemas.ConversationPage:
-    """List conversations. The newest first, a page at a time."""
-    page = await use.history.list(caller, limit=limit, cursor=cursor, query=q)
-    items = [schemas.conversation_of(found) for found in page.items]
-    return schemas.ConversationPage(items=items, next_cursor=page.next_cursor)
+    archived: Annotated[
+        Literal["false", "true", "all"], Query(description="Which ones, by that mark.")
+    ] = "false",
+    pinned: Annotated[
+        bool | None, Query(description="Only those that are pinned, or those that are not.")
+    ] = None,
+) -> listed.ConversationPage:
+    """List conversations. That with the newest message first, a page at a time: the pages show the
+    list as it was when you got the first one."""
+    wanted = Wanted(q, {"false": False, "true": True, "all": None}[archived], pinned)
+    page = await use.history.list(caller, wanted, limit=limit, cursor=cursor)
+    items = [listed.listed(found) for found in page.items]
+    return listed.ConversationPage(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/{id}", responses=documented(404, 422, 503))

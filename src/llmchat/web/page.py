@@ -50,7 +50,18 @@ _FILES = _Files(directory=STATIC)
 @router.head("/")
 @router.get("/")
 async def page(request: Request) -> Response:
-    response = await _FILES.get_response("page/index.html", request.scope)
+    return await _guarded("page/index.html", request)
+
+
+@router.head("/shared")
+@router.get("/shared")
+async def shared(request: Request) -> Response:
+    """What a link of a conversation opens; its secret is behind the `#`, which no server sees."""
+    return await _guarded("page/shared.html", request)
+
+
+async def _guarded(file: str, request: Request) -> Response:
+    response = await _FILES.get_response(file, request.scope)
     response.headers["Content-Security-Policy"] = _POLICY
     return response
 

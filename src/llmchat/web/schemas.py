@@ -168,12 +168,6 @@ class Stopped(Shape):
     """The end of the log: nothing comes after it."""
 
 
-class ConversationPage(Shape):
-    items: list[Conversation]
-    next_cursor: str | None
-    """The `cursor` of the next page; null on the last one."""
-
-
 class MessagePage(Shape):
     items: list[Message]
     next_cursor: str | None
@@ -181,14 +175,14 @@ class MessagePage(Shape):
 
 
 def conversation_of(found: domain.Conversation) -> Conversation:
-    return Conversation(**_conversation(found))
+    return Conversation(**conversation_members(found))
 
 
 def conversation_detail(
     found: domain.Conversation, live: Sequence[domain.Generation]
 ) -> ConversationDetail:
     active = [ActiveGeneration(id=g.id, message_id=g.message_id) for g in live]
-    return ConversationDetail(**_conversation(found), active_generations=active)
+    return ConversationDetail(**conversation_members(found), active_generations=active)
 
 
 def message_of(found: domain.Message) -> Message:
@@ -240,7 +234,7 @@ def problem_of(problem: errors.Problem | None) -> Problem | None:
     return None if problem is None else Problem(**problem.as_json())
 
 
-def _conversation(found: domain.Conversation) -> dict[str, Any]:
+def conversation_members(found: domain.Conversation) -> dict[str, Any]:
     return {
         "id": found.id,
         "title": found.title,

@@ -63,6 +63,7 @@ export class Conversations extends EventTarget {
   /** Forgets everything, of whomever it was. */
   clear() {
     this.#round++;
+    this.#busy = this.known = false;
     this.#items.clear();
     this.#cursor = null;
     this.#changed();

@@ -59,7 +59,8 @@ export function showDrawer() {
   sidebar.after(backdrop);
   byId("topbar", HTMLElement).prepend(iconButton("menu", "Open the sidebar", () => openSidebar(true), { class: "icon-button sidebar-opener", "aria-controls": "sidebar" }));
   sidebar.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || event.defaultPrevented || !phone.matches) return;
+    // A menu in it is closed first, by the browser.
+    if (event.key !== "Escape" || event.defaultPrevented || !phone.matches || sidebar.querySelector(":popover-open")) return;
     event.preventDefault();
     openSidebar(false);
   });

@@ -31,8 +31,8 @@ export function openMenu(anchor, items) {
     anchor.ariaExpanded = "false";
     menu.remove();
   });
-  // In the dialog that its button is in, if any: elsewhere it would be inert.
-  (anchor.closest("dialog") ?? document.body).append(menu);
+  // In the landmark or dialog that its button is in: elsewhere it could be inert.
+  (anchor.closest("dialog, aside, header, main") ?? document.body).append(menu);
   anchor.ariaExpanded = "true";
   menu.showPopover();
   place(menu, anchor);

@@ -35,13 +35,13 @@ const SHORTCUTS = [
 ];
 
 /** What the parts of the page do with keys themselves. */
-const ELSEWHERE = [
-  [["Enter"], "Send the message"],
-  [["Shift", "Enter"], "A new line in it"],
-  [["F2"], "Rename a conversation, in the list"],
-  [["↑", "↓"], "Go through the list"],
-  [["Esc"], "Close what is open"],
-];
+const ELSEWHERE = /** @type {[string, string[]][]} */ ([
+  ["Send the message", ["Enter"]],
+  ["A new line in it", ["Shift", "Enter"]],
+  ["Rename a conversation, in the list", ["F2"]],
+  ["Go through the list", ["↑", "↓"]],
+  ["Close what is open", ["Esc"]],
+]);
 
 export function singleKeys() {
   try {
@@ -87,15 +87,19 @@ function isTyping(target) {
 }
 
 export function showKeys() {
-  const row = (/** @type {string[]} */ keys, /** @type {string} */ does) =>
+  const row = (/** @type {string} */ does, /** @type {string[][]} */ ways) =>
     element("div", { class: "keys-row" },
-      element("dt", {}, ...keys.map((key) => element("kbd", {}, key))),
+      element("dt", {}, ...ways.flatMap((keys, index) => [index ? " or " : "", ...keys.map((key) => element("kbd", {}, key))])),
       element("dd", {}, does));
-  const named = SHORTCUTS.map(({ keys, mod, shift, does }) =>
-    row([mod && (isApple ? "⌘" : "Ctrl"), shift && "Shift", ...keys.map((key) => key.toUpperCase())].filter((key) => typeof key === "string"), does));
-  const others = ELSEWHERE.map(([keys, does]) => row(/** @type {string[]} */ (keys), /** @type {string} */ (does)));
+  /** @type {Map<string, string[][]>} */
+  const named = new Map();
+  for (const { keys, mod, shift, does } of SHORTCUTS) {
+    const shown = [mod && (isApple ? "⌘" : "Ctrl"), shift && "Shift", ...keys.map((key) => key.toUpperCase())];
+    named.set(does, [...(named.get(does) ?? []), shown.filter((key) => typeof key === "string")]);
+  }
+  for (const [does, keys] of ELSEWHERE) named.set(does, [keys]);
   openDialog("Keyboard", [
-    element("dl", { class: "keys" }, ...named, ...others),
+    element("dl", { class: "keys" }, ...[...named].map(([does, ways]) => row(does, ways))),
     singleKeys() ? null : element("p", { class: "hint" }, "Those of a single key are off: see Preferences."),
   ]);
 }

@@ -10,9 +10,6 @@ import { onTabs, tellTabs } from "./tabs.js";
 
 /** @typedef {import("../types").Me} Me */
 
-/** What a browser may keep when somebody has signed out: how the page looks, and nothing they wrote. */
-const STAYS = new Set(["llmchat.theme", "llmchat.sidebar", "llmchat.keys"]);
-
 /** @type {Me | null} */
 let me = null;
 /** @type {HTMLDialogElement | null} */
@@ -39,7 +36,18 @@ export function showSignIn(app) {
     events.tell("signed-in", null);
   }
 
-  events.on("signed-out", () => { asking ??= ask(app, welcome); });
+  let isChecking = false;
+  async function refused() {
+    if (asking || isChecking) return;
+    isChecking = true;
+    // What was refused may have been asked before somebody signed in.
+    const found = me && (await api.get("/api/me").catch(() => null));
+    isChecking = false;
+    if (found) return events.tell("signed-in", null);
+    asking = ask(app, welcome);
+  }
+
+  events.on("signed-out", () => void refused());
   onTabs(({ kind }) => {
     if (kind === "signed-in" && asking) void look();
     if (kind === "signed-out") leave();
@@ -59,11 +67,14 @@ export async function signOut({ api }) {
   leave();
 }
 
-/** Nothing of the one who was here stays, not in the storage and not in memory. */
+/**
+ * Nothing of the one who was here stays: not in memory, and not in the storage, which first-paint.js
+ * clears when this page, which keeps drafts to the last, is gone.
+ */
 function leave() {
   try {
-    for (const key of Object.keys(localStorage)) if (key.startsWith("llmchat.") && !STAYS.has(key)) localStorage.removeItem(key);
-  } catch { /* Nothing was kept. */ }
+    sessionStorage.setItem("llmchat.left", "yes");
+  } catch { /* Then nothing was kept. */ }
   history.replaceState(null, "", "#/");
   location.reload();
 }
