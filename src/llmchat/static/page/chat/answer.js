@@ -35,10 +35,15 @@ export class AnswerView {
   /** When its thinking began and ended here, in milliseconds; the server's own measure comes with the end. */
   #thought = { from: 0, to: 0 };
   isBusy = false;
+  #isDormant;
 
-  /** @param {import("./doings.js").Doings} doings */
-  constructor(doings) {
+  /**
+   * @param {import("./doings.js").Doings} doings
+   * @param {boolean} isDormant Far from what is seen: its text is there, to be searched, and the rest when it wakes.
+   */
+  constructor(doings, isDormant) {
     this.#doings = doings;
+    this.#isDormant = isDormant;
     const parts = [this.#thinking, this.#body, this.#images, this.#calls, this.#fault, this.#foot];
     this.element = element("article", { class: "message assistant", ariaLabel: "Answer" }, ...parts);
     this.#thinking.ontoggle = () => this.#showThoughts();
@@ -55,14 +60,28 @@ export class AnswerView {
     this.element.ariaBusy = String(this.isBusy);
     this.element.dataset.status = live ? "streaming" : message.status;
     const text = live?.text ?? textOf(message.content);
-    this.#markdown.show(text, !this.isBusy);
     this.#body.classList.toggle("empty", !text);
+    if (this.isBusy) this.wake();
+    if (this.#isDormant) {
+      [this.#message, this.#live, this.#body.textContent] = [message, live, text];
+      return true;
+    }
+    this.#markdown.show(text, !this.isBusy);
     if (this.#message?.content !== message.content) this.#images.replaceChildren(...imagesOf(message.content).filter(isImage).map(picture));
     const [before, beforeLive] = [this.#message, this.#live];
     [this.#message, this.#live] = [message, live];
     this.#showThoughts();
     if (before !== message || !!beforeLive !== !!live || beforeLive?.tool_calls !== live?.tool_calls) this.#showRest();
     return true;
+  }
+
+  wake() {
+    if (!this.#isDormant) return;
+    this.#isDormant = false;
+    this.#body.replaceChildren();
+    const message = this.#message;
+    this.#message = null;
+    if (message) this.update(message, this.#live);
   }
 
   #showThoughts() {

@@ -2,7 +2,7 @@
 
 /** Of a core, at the most, while an answer streams in. */
 const SHARE = 1 / 16;
-const LONGEST_PAUSE_MILLISECONDS = 250;
+const [SHORTEST_PAUSE_MILLISECONDS, LONGEST_PAUSE_MILLISECONDS] = [40, 250];
 
 export class Painting {
   #paint;
@@ -35,6 +35,7 @@ export class Painting {
     const begin = performance.now();
     this.#paint();
     const end = performance.now();
-    this.#nextAt = end + Math.min((end - begin) / SHARE, LONGEST_PAUSE_MILLISECONDS);
+    const pause = Math.max((end - begin) / SHARE, SHORTEST_PAUSE_MILLISECONDS);
+    this.#nextAt = end + Math.min(pause, LONGEST_PAUSE_MILLISECONDS);
   }
 }

@@ -14,6 +14,8 @@ import { showStatus } from "./statusline.js";
 /** @typedef {import("../types").App} App */
 /** @typedef {AnswerView | QuestionView | NoteView} View */
 
+/** So many of the newest messages are drawn at once. */
+const AWAKE = 6;
 const STATUS = { complete: "finished", stopped: "stopped", failed: "failed", interrupted: "interrupted" };
 
 /** @param {App} app */
@@ -39,6 +41,10 @@ class Pane {
   #views = new Map();
   /** @type {readonly string[]} */
   #branch = [];
+  #near = new IntersectionObserver((entries) => this.#wake(entries), {
+    root: byId("scroller", HTMLElement),
+    rootMargin: "1500px 0px",
+  });
 
   /** @param {App} app */
   constructor(app) {
@@ -55,6 +61,7 @@ class Pane {
 
   /** Another conversation: its end is what is read first. */
   begin() {
+    this.#near.disconnect();
     this.#views.clear();
     this.#branch = [];
     this.#messages.replaceChildren();
@@ -87,6 +94,7 @@ class Pane {
   #arrange() {
     const { branch } = this.#app.conversation.state;
     const shown = new Set(branch);
+    const far = new Set(branch.filter((id) => !this.#views.has(id)).slice(0, -AWAKE));
     for (const [id, view] of this.#views) {
       if (shown.has(id)) continue;
       view.element.remove();
@@ -95,7 +103,7 @@ class Pane {
     /** @type {Element | null} */
     let place = this.#messages.firstElementChild;
     for (const id of branch) {
-      const view = this.#viewOf(id);
+      const view = this.#viewOf(id, far.has(id));
       this.#update(id);
       if (view.element === place) place = place.nextElementSibling;
       else this.#messages.insertBefore(view.element, place);
@@ -103,16 +111,38 @@ class Pane {
     this.#branch = branch;
   }
 
-  /** @param {string} id */
-  #viewOf(id) {
+  /** @param {IntersectionObserverEntry[]} entries */
+  #wake(entries) {
+    for (const { isIntersecting, target } of entries) {
+      const view = this.#views.get(target.id);
+      if (!isIntersecting || !(view instanceof AnswerView)) continue;
+      this.#near.unobserve(target);
+      view.wake();
+    }
+  }
+
+  /**
+   * @param {string} id
+   * @param {boolean} isFar
+   */
+  #viewOf(id, isFar) {
     const known = this.#views.get(id);
     if (known) return known;
     const role = this.#app.conversation.state.messages.get(id)?.role;
-    const view =
-      role === "assistant" ? new AnswerView(this.#doings) : role === "user" ? new QuestionView(this.#doings) : new NoteView();
+    const view = this.#newView(role, isFar);
     view.element.id = id;
     this.#views.set(id, view);
+    if (isFar) this.#near.observe(view.element);
     return view;
+  }
+
+  /**
+   * @param {import("../types").Role | undefined} role
+   * @param {boolean} isFar
+   */
+  #newView(role, isFar) {
+    if (role === "assistant") return new AnswerView(this.#doings, isFar);
+    return role === "user" ? new QuestionView(this.#doings) : new NoteView();
   }
 
   /** @param {string} id */
