@@ -41,9 +41,9 @@ class Picture:
 
 
 _PICTURES = (
-    Picture("page-light", "light", 1120, 740, 1.5, "thousandth"),
-    Picture("page-dark", "dark", 1120, 740, 1.5, "thousandth"),
-    Picture("page-phone", "light", 390, 780, 1.5, "thousandth"),
+    Picture("page-light", "light", 1120, 780, 1.5, "1,000"),
+    Picture("page-dark", "dark", 1120, 780, 1.5, "1,000"),
+    Picture("page-phone", "light", 390, 780, 1.5, "1,000"),
 )
 
 
