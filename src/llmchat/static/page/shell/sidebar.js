@@ -11,6 +11,7 @@ import { List } from "./list.js";
 import { openMenu } from "./menu.js";
 import { newChat } from "./newchat.js";
 import { selection } from "./selection.js";
+import { showTitle } from "./titles.js";
 
 const TYPING_MS = 250;
 
@@ -85,6 +86,7 @@ export function showSidebar(app) {
   app.events.on("place", (id) => { list.render(); if (id) list.row(id)?.element.scrollIntoView({ block: "nearest" }); });
   app.events.on("signed-out", () => conversations.clear());
   keepFresh(app, conversations);
+  showTitle(app);
 }
 
 /** @param {Conversations} conversations */
