@@ -1,5 +1,5 @@
-"""What somebody may write who wants a page to do something: each would set `ran`, show a dialog, ask
-another origin, leave the page, or dress it up."""
+"""What somebody may write who wants a page to do something: each would set `ran`, show a dialog,
+ask another origin, leave the page, or dress it up."""
 
 _RUN = "window.ran=1"
 _AWAY = "//evil.example/x"
@@ -105,9 +105,9 @@ _LINKS = [
     f"<a href='jav&#x09;ascript:{_RUN}'>x</a>",
     f"<a href=' &#14; javascript:{_RUN}'>x</a>",
     f"<a href=https://evil.example ping={_AWAY} target=_top>x</a>",
-    f"https://evil.example/\"onmouseover={_RUN}//",
+    f'https://evil.example/"onmouseover={_RUN}//',
     f"www.evil.example/'><img src=x onerror={_RUN}>",
-    f"x@evil.example\"onmouseover={_RUN}",
+    f'x@evil.example"onmouseover={_RUN}',
     "[x](/api/session)",
     "[x](#/c/conv_1)",
     "[x](ftp://evil.example/x)",
@@ -117,8 +117,8 @@ _IMAGES = [
     f"![x](https:{_AWAY})",
     f"![x]({_AWAY})",
     f"![x](https:{_AWAY} 'a\" onload=\"{_RUN}')",
-    f"![a\" onerror=\"{_RUN}](https:{_AWAY})",
-    f"![\"onerror={_RUN} ](x)",
+    f'![a" onerror="{_RUN}](https:{_AWAY})',
+    f'!["onerror={_RUN} ](x)',
     f"![x](javascript:{_RUN})",
     f"![x](data:image/svg+xml,<svg onload={_RUN}>)",
     "![x](data:image/svg+xml;base64,PHN2ZyBvbmxvYWQ9YWxlcnQoMSk+)",
@@ -153,14 +153,14 @@ _PAGES = [
 ]
 
 _MARKDOWN = [
-    f"```\"onmouseover={_RUN}\n<img src=x onerror={_RUN}>\n```",
+    f'```"onmouseover={_RUN}\n<img src=x onerror={_RUN}>\n```',
     f"```html\n<script>{_RUN}</script>\n```",
     f"``` <script>{_RUN}</script>\nx\n```",
     f"`<img src=x onerror={_RUN}>`",
     f"    <script>{_RUN}</script>",
     f"- <img src=x onerror={_RUN}>\n  - <script>{_RUN}</script>",
     f"> <img src=x onerror={_RUN}>",
-    f"| <img src=x onerror={_RUN}> | b |\n| --- | --- |\n| <script>{_RUN}</script> | ![](//evil.example) |",
+    f"| <img src=x onerror={_RUN}> | b |\n| - | - |\n| <script>{_RUN}</script> | ![](//e.eg) |",
     f"# <img src=x onerror={_RUN}>",
     f"**<img src=x onerror={_RUN}>**",
     f"<b>\n\n<img src=x onerror={_RUN}>\n\n</b>",
@@ -169,7 +169,7 @@ _MARKDOWN = [
     f"&lt;img src=x onerror={_RUN}&gt;",
     f"&#60;script&#62;{_RUN}&#60;/script&#62;",
     f"\x00<scr\x00ipt>{_RUN}</script>",
-    f"＜script＞{_RUN}＜/script＞",
+    f"\uff1cscript\uff1e{_RUN}\uff1c/script\uff1e",
 ]
 
 PAYLOADS = [

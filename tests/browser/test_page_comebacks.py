@@ -1,12 +1,19 @@
 """The page at /, when somebody comes back to it: nothing was lost, and nothing is there twice."""
 
-from collections.abc import AsyncIterator
 from base64 import b64decode
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Route, async_playwright, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    FilePayload,
+    Route,
+    async_playwright,
+    expect,
+)
 
 from tests.browser.chat_tab import ChatTab, flat, paced, story, story_conversation
 from tests.browser.complaints import Complaints
@@ -152,7 +159,7 @@ async def test_an_image_is_shown_sent_and_can_be_left_out(
 ) -> None:
     id = await client.conversation(model="demo/echo")
     tab = await ChatTab.open(profile, service.base_url, id)
-    image = {"name": "dot.png", "mimeType": "image/png", "buffer": DOT}
+    image = FilePayload(name="dot.png", mimeType="image/png", buffer=DOT)
     await tab.page.locator("#files").set_input_files([image, image])
     await expect(tab.page.get_by_role("img", name="Image 2")).to_be_visible()
     await tab.press("Remove image 2")
@@ -162,7 +169,7 @@ async def test_an_image_is_shown_sent_and_can_be_left_out(
     await tab.page.reload()
     await expect(tab.questions.get_by_role("img")).to_have_count(1)
     await tab.page.locator("#files").set_input_files(
-        {"name": "x.svg", "mimeType": "image/svg+xml", "buffer": b"<svg/>"}
+        FilePayload(name="x.svg", mimeType="image/svg+xml", buffer=b"<svg/>")
     )
     await expect(tab.notice).to_contain_text("no PNG, JPEG, WebP or GIF")
     assert complaints.all == []

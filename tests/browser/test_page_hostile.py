@@ -1,4 +1,4 @@
-"""Whatever anybody writes is text: nothing of it runs, asks, leads away or pretends to be the page."""
+"""Whatever anybody writes is text: nothing of it runs, asks elsewhere or pretends to be ours."""
 
 from pathlib import Path
 from typing import Any
@@ -19,46 +19,9 @@ Json = dict[str, Any]
 CLEAN = [payload.replace("\x00", "") for payload in PAYLOADS]
 """The API takes no NUL."""
 
-# All that markdown may become, and what the page itself puts around code and tables.
-INSPECT = """(root) => {
-  const tags = new Set(`A B BLOCKQUOTE BR CODE DEL EM H1 H2 H3 H4 H5 H6 HR I IMG KBD LI MARK OL P PRE S SPAN STRONG SUB
-    SUP TABLE TBODY TD TH THEAD TR U UL DIV BUTTON`.split(/\\s+/));
-  const attributes = new Set(`align alt class dir href rel src start target title tabindex role aria-label data-language
-    type`.split(/\\s+/));
-  const wrong = [];
-  for (const node of root.querySelectorAll("*")) {
-    if (!tags.has(node.tagName)) wrong.push(node.outerHTML);
-    for (const { name } of node.attributes) if (!attributes.has(name)) wrong.push(`${node.tagName} ${name}`);
-    if (node.matches("a[href]") && !/^(https?:\\/\\/|mailto:)/.test(node.getAttribute("href"))) wrong.push(node.outerHTML);
-    if (node.matches("a[href]") && (node.target !== "_blank" || !/noopener.*nofollow/.test(node.rel))) wrong.push(node.outerHTML);
-    if (node.matches("img") && !/^data:image\\/(png|jpeg|gif|webp);base64,/.test(node.getAttribute("src"))) wrong.push(node.outerHTML);
-    if (node.matches("div:not(.code, .head, .table), button:not(.copy)")) wrong.push(node.outerHTML);
-  }
-  return wrong;
-}"""
-
-STREAM = """async (payloads) => {
-  const { Markdown } = await import("/static/page/chat/markdown.js");
-  const root = document.body.appendChild(document.createElement("section"));
-  const inspect = %s;
-  const wrong = [];
-  for (const payload of payloads) {
-    const place = root.appendChild(document.createElement("div"));
-    const markdown = new Markdown(place);
-    for (let end = 1; end < payload.length; end += 1) {
-      markdown.show(payload.slice(0, end), false);
-      wrong.push(...inspect(place));
-    }
-    markdown.show(payload, true);
-    const streamed = place.innerText;
-    const whole = root.appendChild(document.createElement("div"));
-    new Markdown(whole).show(payload, true);
-    if (whole.innerText !== streamed) wrong.push(`streamed ${streamed}, whole ${whole.innerText}`);
-    wrong.push(...inspect(place));
-    await new Promise((done) => setTimeout(done)); // For what would run a moment later.
-  }
-  return wrong;
-}""" % INSPECT
+HERE = Path(__file__).parent
+INSPECT = (HERE / "inert.js").read_text().partition("*/")[2].strip()
+STREAM = (HERE / "streaming.js").read_text().partition("*/")[2].replace("INSPECT", INSPECT)
 
 
 async def test_there_are_a_hundred_of_them() -> None:
@@ -107,8 +70,12 @@ async def test_a_conversation_in_which_every_text_is_hostile_is_inert(
     tab = await ChatTab.open(profile, service.base_url, id)
     await expect(tab.answers).to_have_count(len(PAYLOADS))
     url = tab.page.url
-    await tab.page.evaluate("document.querySelectorAll('#messages details').forEach((d) => d.open = true)")
-    await tab.page.evaluate("document.querySelectorAll('#messages article').forEach((a) => a.scrollIntoView())")
+    await tab.page.evaluate(
+        "document.querySelectorAll('#messages details').forEach((d) => d.open = true)"
+    )
+    await tab.page.evaluate(
+        "document.querySelectorAll('#messages article').forEach((a) => a.scrollIntoView())"
+    )
     for place in (".answer", ".reasoning"):
         found = tab.log.locator(place)
         wrong = await found.evaluate_all(f"(roots) => roots.flatMap({INSPECT})")
@@ -136,14 +103,16 @@ async def test_titles_and_echoes_of_a_real_server_are_inert(
     await tab.page.reload()
     await tab.ends("complete")
     assert await tab.answer.locator(".answer").evaluate(INSPECT) == []
-    await expect(tab.page.locator("#sidebar li, #sidebar [role=option], #sidebar a").first).to_be_visible()
+    await expect(
+        tab.page.locator("#sidebar li, #sidebar [role=option], #sidebar a").first
+    ).to_be_visible()
     await stays_quiet(tab.page, complaints, url)
 
 
 def turn(conversation_id: str, number: int) -> list[Json]:
     """A question and its answer, in which every text that a page may show is the payload."""
     payload = PAYLOADS[number]
-    common = {
+    common: Json = {
         "conversation_id": conversation_id,
         "content": payload,
         "reasoning": "",

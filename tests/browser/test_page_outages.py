@@ -2,6 +2,7 @@
 
 import re
 import signal
+from collections.abc import Mapping
 
 import orjson
 import pytest
@@ -169,7 +170,7 @@ async def shows_what_is_stored(tab: ChatTab, client: Client) -> None:
     await expect(tab.answer).to_have_attribute("data-status", reply["status"])
 
 
-def frames(*events: tuple[str, dict[str, object]]) -> bytes:
+def frames(*events: tuple[str, Mapping[str, object]]) -> bytes:
     """A conversation's stream as the service would send it; it ends, and is asked for again."""
     lines = [f"event: {name}\ndata: {orjson.dumps(data).decode()}" for name, data in events]
     return "\n\n".join(["retry: 100", *lines, ""]).encode() + b"\n"

@@ -18,9 +18,7 @@ HOSTILE = (
     "<style>* { display: none }</style><iframe srcdoc='<script>top.ran = 1</script>'></iframe>"
     "<details ontoggle='window.ran = 1' open><link rel=stylesheet href=//example.org/a.css>"
 )
-INVITING = (
-    "body script, img, svg:not(.icon), a[href^=javascript], iframe, body style, body link"
-)
+INVITING = "body script, img, svg:not(.icon), a[href^=javascript], iframe, body style, body link"
 
 
 async def test_what_anybody_wrote_stays_text(

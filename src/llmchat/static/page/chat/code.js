@@ -36,7 +36,7 @@ export function codeBlock(text, info) {
   const head = element("div", { class: "head" }, element("span", {}, name || "text"), button);
   const shown = element("pre", { dir: "ltr", tabIndex: 0 }, code);
   shown.setAttribute("aria-label", "Code");
-  shown.setAttribute("role", "region");
+  shown.setAttribute("role", "group"); // Not a landmark: there may be many.
   return element("div", { class: "code", data: { language: ALIASES[name] ?? name } }, head, shown);
 }
 
