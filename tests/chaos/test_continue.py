@@ -11,10 +11,12 @@ from tests.upstream import Upstream, answer_text, mock_model
 
 TOKENS = 300
 WHOLE = answer_text(tokens=TOKENS)
-PACED = f"local/{mock_model(tokens=TOKENS, rate=200)}"
+# Slow: however late it is stopped, or killed, on a busy machine, it has not come to its end.
+SLOW = mock_model(tokens=TOKENS, rate=20)
+FASTER = f"local/{mock_model(tokens=TOKENS, rate=60)}"
 
 
-async def stopped_answer(client: Client, model: str = PACED) -> tuple[str, Json]:
+async def stopped_answer(client: Client, model: str = f"local/{SLOW}") -> tuple[str, Json]:
     """The conversation, and an answer that was stopped on its way."""
     id = await client.conversation()
     sent = await client.send(id, "tell me a story", model=model)
@@ -24,8 +26,9 @@ async def stopped_answer(client: Client, model: str = PACED) -> tuple[str, Json]
     return id, await client.message(id, sent.reply_id)
 
 
-async def gone_on(client: Client, message: Json) -> Json:
-    response = await client.http.post(f"/api/messages/{message['id']}/continue", json={})
+async def gone_on(client: Client, message: Json, model: str = FASTER) -> Json:
+    path = f"/api/messages/{message['id']}/continue"
+    response = await client.http.post(path, json={"model": model})
     assert response.status_code == 202, response.text
     return dict(response.json())
 
@@ -62,8 +65,8 @@ async def test_a_server_that_cannot_be_prefilled_is_asked_in_words(
 ) -> None:
     settings = upstream_settings(upstream)
     async with Service(tmp_path, **settings).running() as service, service.client() as client:
-        id, old = await stopped_answer(client, PACED.replace("local/", "openai/"))
-        made = await gone_on(client, old)
+        id, old = await stopped_answer(client, f"openai/{SLOW}")
+        made = await gone_on(client, old, FASTER.replace("local/", "openai/"))
         await client.read(made["generation"]["id"])
         message = await client.message(id, made["reply"]["id"])
 

@@ -8,7 +8,7 @@ import pytest
 from llmchat.domain import Feedback, Image, Status, Wanted
 from llmchat.errors import Invalid, NotFound
 from llmchat.events import ToolCall, Usage
-from llmchat.ids import MessageId
+from llmchat.ids import ConversationId, MessageId
 from llmchat.library.base import Archive
 from llmchat.library.markdown import markdown
 from tests.contract.stores import ME, STRANGER, WORKER, Stores, ending
@@ -47,22 +47,21 @@ def anonymous(archive: Archive) -> tuple[object, ...]:
         return None if id is None else places[id]
 
     about = archive.conversation
-    said = [
-        replace(
-            message,
-            id=MessageId(""),
-            conversation_id=about.id,
-            parent_id=None,
-            generation_id=None,
-            model=message.model,
-        )
-        for message in archive.messages
-    ]
+    nowhere = ConversationId("")
     return (
-        replace(about, id=about.owner, active_leaf=None, owner=about.owner),
+        replace(about, id=nowhere, active_leaf=None),
         place(about.active_leaf),
         [place(message.parent_id) for message in archive.messages],
-        [replace(message, conversation_id=about.owner) for message in said],
+        [
+            replace(
+                message,
+                id=MessageId(""),
+                conversation_id=nowhere,
+                parent_id=None,
+                generation_id=None,
+            )
+            for message in archive.messages
+        ],
     )
 
 

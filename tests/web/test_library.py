@@ -111,7 +111,10 @@ async def test_a_conversation_is_the_same_after_export_and_import(client: Client
     await client.http.put(f"/api/messages/{first['id']}/feedback", json={"rating": 1})
 
     exported = await client.http.get(f"/api/conversations/{id}/export")
-    made = await client.http.post("/api/conversations/import", content=exported.content)
+    json_type = {"Content-Type": "application/json"}
+    made = await client.http.post(
+        "/api/conversations/import", content=exported.content, headers=json_type
+    )
     again = await client.http.get(f"/api/conversations/{made.json()['id']}/export")
 
     assert made.status_code == 201, made.text
@@ -173,7 +176,6 @@ def broken(*path: Any, value: Any) -> Json:
         broken("messages", 1, "error", value={"type": "x"}),
         broken("messages", 1, "feedback", value={"rating": 5}),
         broken("messages", 1, "tool_calls", value=[{"id": "a"}]),
-        broken("messages", value=[FILE["messages"][0]] * 10_001),
     ],
 )
 async def test_what_is_no_file_of_ours_is_refused(client: Client, file: Any) -> None:

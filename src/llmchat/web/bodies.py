@@ -1,8 +1,9 @@
 """What clients send, as /docs shows it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
@@ -174,8 +175,15 @@ class Continue(Ask):
     model_config = ConfigDict(json_schema_extra={"examples": [{}, {"params": {"max_tokens": 500}}]})
 
 
+def _one_of_two(rating: int) -> int:
+    if rating not in (1, -1):
+        raise ValueError("Input should be 1 or -1")
+    return rating
+
+
 class NewFeedback(Body):
-    rating: Literal[1, -1]
+    # No Literal: `true` and 1.0 equal one.
+    rating: Annotated[int, AfterValidator(_one_of_two), Field(json_schema_extra={"enum": [1, -1]})]
     """1 for a good answer, -1 for a bad one."""
     comment: Annotated[CleanText, Field(max_length=4096)] | None = None
     """Why, in your words."""
