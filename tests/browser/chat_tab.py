@@ -17,14 +17,19 @@ def story(tokens: int) -> str:
     return "".join(f"t{number} " for number in range(tokens))
 
 
+def flat(text: str) -> str:
+    """The words of a text with one space between them, as a paragraph of markdown shows them."""
+    return " ".join(text.split())
+
+
 def paced(tokens: int, tokens_per_second: int) -> dict[str, dict[str, int]]:
     """Parameters of a conversation that make demo/story last so long."""
     return {"extra": {"tokens": tokens, "tokens_per_second": tokens_per_second}}
 
 
 async def story_conversation(client: Client, params: dict[str, dict[str, int]] = SLOW) -> str:
-    """A conversation in which demo/story is told; a first answer makes the page choose it."""
-    id = await client.conversation(params=params)
+    """A conversation in which demo/story is told, with a first answer of one word."""
+    id = await client.conversation(model="demo/story", params=params)
     first = await client.send(
         id, "once upon a time", model="demo/story", params=paced(tokens=1, tokens_per_second=0)
     )
@@ -43,17 +48,21 @@ class ChatTab:
         self.answers = self.log.get_by_label("Answer", exact=True)
         self.questions = self.log.get_by_label("You", exact=True)
         self.notice = page.locator("#notice")
-        self.scroller = page.get_by_role("main")
+        """Why something was refused."""
+        self.status = page.locator("#status")
+        """How the connection is."""
+        self.waiting = self.log.get_by_text("Not sent yet")
+        self.scroller = page.locator("#scroller")
 
     @classmethod
     async def open(cls, profile: BrowserContext, base_url: str, conversation_id: str = "") -> Self:
         tab = cls(await profile.new_page(), base_url)
-        await tab.page.goto(f"{base_url}/#{conversation_id}")
+        await tab.page.goto(f"{base_url}/#/c/{conversation_id}" if conversation_id else base_url)
         return tab
 
     @property
     def conversation_id(self) -> str:
-        return self.page.url.partition("#")[2]
+        return self.page.url.partition("#/c/")[2]
 
     @property
     def answer(self) -> Locator:
@@ -61,8 +70,8 @@ class ChatTab:
         return self.answers.last
 
     async def text(self) -> str:
-        """The text of the last answer, to the character."""
-        return await self.answer.locator(".answer").text_content() or ""
+        """The text of the last answer, word by word: markdown keeps no other white space."""
+        return flat(await self.answer.locator(".answer").text_content() or "")
 
     async def ask(self, question: str) -> None:
         await self.composer.fill(question)
@@ -92,3 +101,12 @@ class ChatTab:
 
     async def press(self, button: str) -> None:
         await self.page.get_by_role("button", name=button, exact=True).click()
+
+    async def edit(self, question: str, to: str) -> None:
+        """Make another version of the question that says this."""
+        message = self.questions.filter(has_text=question).last
+        await message.hover()
+        await message.get_by_role("button", name="Edit").click()
+        field = self.page.get_by_label("Edit the message")
+        await field.fill(to)
+        await field.press("Enter")

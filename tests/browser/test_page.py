@@ -5,7 +5,7 @@ import random
 import pytest
 from playwright.async_api import BrowserContext, expect
 
-from tests.browser.chat_tab import ChatTab, paced, story, story_conversation
+from tests.browser.chat_tab import ChatTab, flat, paced, story, story_conversation
 from tests.browser.complaints import Complaints
 from tests.client import Client
 from tests.service import Service
@@ -19,11 +19,10 @@ async def test_an_answer_streams_in_and_is_there_after_a_reload(
     profile: BrowserContext, complaints: Complaints, service: Service, client: Client
 ) -> None:
     tab = await ChatTab.open(profile, service.base_url)
-    await expect(tab.page.get_by_label("Model")).to_have_value("demo/echo")
     await tab.ask("the quick brown fox")
     await tab.ends("complete")
     assert await tab.text() == "You said: the quick brown fox"
-    await expect(tab.page.get_by_role("status").last).to_have_text("Answer finished.")
+    await expect(tab.page.locator("#spoken")).to_have_text("Answer finished.")
     await tab.page.reload()
     await expect(tab.questions).to_have_text(["the quick brown fox"])
     await tab.ends("complete")
@@ -39,13 +38,13 @@ async def test_reloads_in_mid_answer_end_with_the_stored_text(
     tab = await ChatTab.open(profile, service.base_url, id)
     await tab.ends("complete")
     await tab.ask("go on")
-    for token in sorted(chaos.sample(range(1, TOKENS - 20), 3)):
+    for token in sorted(chaos.sample(range(1, TOKENS - 20), 10)):
         await tab.shows_token(token)
         await tab.page.reload()
     await tab.shows_token(TOKENS - 1)
     await tab.ends("complete")
     stored = await client.messages(id)
-    assert await tab.text() == stored[-1]["content"] == story(TOKENS)
+    assert await tab.text() == flat(stored[-1]["content"]) == flat(story(TOKENS))
 
 
 async def test_stop_keeps_what_came(
@@ -59,7 +58,7 @@ async def test_stop_keeps_what_came(
     await tab.press("Stop")
     await tab.ends("stopped")
     reply = (await client.messages(id))[-1]
-    assert (await tab.text(), "stopped") == (reply["content"], reply["status"])
+    assert (await tab.text(), "stopped") == (flat(reply["content"]), reply["status"])
     await expect(tab.page.get_by_role("button", name="Send")).to_be_visible()
     assert not complaints.all
 
@@ -75,13 +74,11 @@ async def test_two_tabs_show_the_same(
     await one.ask("go on")
     await one.shows_token(20)
     other = await ChatTab.open(profile, service.base_url, one.conversation_id)
-    # What the browser tells a tab that somebody comes back to.
-    await waiting.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     for tab in (one, other, waiting):
         await expect(tab.answers).to_have_count(2)
         await tab.shows_token(TOKENS - 1)
         await tab.ends("complete")
-    assert await one.text() == await other.text() == await waiting.text() == story(TOKENS)
+    assert await one.text() == await other.text() == await waiting.text() == flat(story(TOKENS))
 
 
 async def test_a_new_conversation_leaves_the_old_one_running(
@@ -92,9 +89,8 @@ async def test_a_new_conversation_leaves_the_old_one_running(
     await tab.ends("complete")
     await tab.ask("go on")
     await tab.shows_token(5)
-    await tab.page.get_by_role("link", name="New conversation").click()
+    await tab.page.get_by_role("link", name="New chat").click()
     await expect(tab.answers).to_have_count(0)
-    await tab.page.get_by_label("Model").select_option("demo/echo")
     await tab.ask("hello")
     await expect(tab.answers).to_have_count(1)
     await tab.ends("complete")
@@ -102,7 +98,7 @@ async def test_a_new_conversation_leaves_the_old_one_running(
     await tab.page.go_back()
     await expect(tab.answers).to_have_count(2)
     await tab.ends("complete")
-    assert await tab.text() == story(40)
+    assert await tab.text() == flat(story(40))
     assert not complaints.all
 
 
@@ -118,7 +114,7 @@ async def test_enter_sends_unless_it_chooses_a_word_or_breaks_the_line(
     await expect(tab.questions).to_have_count(0)
     await tab.composer.press("Enter")
     await tab.ends("complete")
-    assert await tab.text() == "You said: ni hao\nfox"
+    assert await tab.answer.locator(".answer").inner_text() == "You said: ni hao\nfox"
     await expect(tab.composer).to_have_value("")
 
 
@@ -148,7 +144,6 @@ async def test_the_api_console_needs_nobody_else(
     profile: BrowserContext, complaints: Complaints, service: Service
 ) -> None:
     page = await profile.new_page()
-    await page.goto(service.base_url)
-    await page.get_by_role("link", name="API").click()
+    await page.goto(f"{service.base_url}/docs")
     await expect(page.locator(".opblock").first).to_be_visible()
     assert not complaints.all

@@ -55,7 +55,7 @@ async def test_a_key_makes_one_conversation(stores: Stores) -> None:
     turns = [await stores.conversations.add_turn(ME, draft) for _ in "twice"]
     assert turns[1].replayed
     assert turns[0].generation == turns[1].generation
-    page = await stores.conversations.list(ME, limit=9, cursor=None, query=None)
+    page = await stores.conversations.list(ME, limit=9, cursor=None)
     assert len(page.items) == 1
 
 
@@ -84,7 +84,7 @@ async def test_results_answer_calls(
 ) -> None:
     with pytest.raises(Invalid, match=complaint):
         await stores.conversations.add_turn(ME, replace(NEW, asked=Asked(messages)))
-    page = await stores.conversations.list(ME, limit=9, cursor=None, query=None)
+    page = await stores.conversations.list(ME, limit=9, cursor=None)
     assert not page.items
 
 

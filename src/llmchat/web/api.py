@@ -19,6 +19,7 @@ from llmchat.web import (
     keys,
     llm,
     openapi,
+    page,
     problems,
     session,
     sessions,
@@ -44,7 +45,7 @@ _SHOWN = [
 _DOORS = (
     *(history, archives, chat, feedback, sharing, sessions, llm, aisdk),
     *(openai_door, openai_responses, openai_conversations),
-    *(keys, usage, session, health, docs),
+    *(keys, usage, session, health, docs, page),
 )
 
 
@@ -94,5 +95,5 @@ def build(
     app.add_plain_route(following.ROUTE, following.OPERATION)
     for router in (*(door.router for door in _DOORS), session.tickets, sharing.links):
         app.include_router(router)
-    docs.mount_static(app)
+    page.mount_static(app)
     return app

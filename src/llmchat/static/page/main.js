@@ -1,0 +1,44 @@
+/** Puts the page together. Each part below gets `app` and fills its own place in index.html. */
+
+import { createApi } from "./api.js";
+import { showComposer } from "./chat/composer.js";
+import { OpenConversation } from "./chat/conversation.js";
+import { showConversation } from "./chat/pane.js";
+import { Events } from "./events.js";
+import { createPlace } from "./place.js";
+import { showModels } from "./shell/models.js";
+import { showSettings } from "./shell/settings.js";
+import { showShare } from "./shell/share.js";
+import { listenForShortcuts } from "./shell/shortcuts.js";
+import { showSidebar } from "./shell/sidebar.js";
+import { showSignIn } from "./shell/signin.js";
+import { showTheme } from "./shell/theme.js";
+
+const events = new Events();
+const api = createApi(events);
+const place = createPlace(events);
+const conversation = new OpenConversation({ api, events, place });
+
+/** @type {import("./types").App} */
+const app = {
+  api,
+  place,
+  events,
+  conversation,
+  choices: { current: () => ({}), draft: () => ({}) },
+};
+
+for (const show of [
+  showTheme,
+  showModels,
+  showSettings,
+  showShare,
+  showSidebar,
+  showSignIn,
+  showConversation,
+  showComposer,
+  listenForShortcuts,
+]) {
+  show(app);
+}
+place.begin();
