@@ -19,7 +19,7 @@ from tests.service import PATIENCE_SECONDS, Service
 from tests.upstream import mock_upstream
 
 MAX_BODY_BYTES = 10_000
-_CHROMIUM_ARGUMENTS = [
+CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
@@ -34,7 +34,7 @@ async def browser(chromium: Path) -> AsyncIterator[Browser]:
     expect.set_options(timeout=PATIENCE_SECONDS * 1000)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=chromium, args=_CHROMIUM_ARGUMENTS
+            executable_path=chromium, args=CHROMIUM_ARGUMENTS
         )
         yield browser
         await browser.close()

@@ -57,6 +57,8 @@ async def test_a_new_chat_begins_with_what_was_chosen_for_it(
     await tab.composer.fill("once upon a time")
     await tab.composer.press("Enter")
     await expect(tab.page.get_by_label("Answer", exact=True)).to_contain_text("t0 t1 t2")
+    await expect(tab.row("once upon a time").locator("[aria-current]")).to_be_visible()
+    await expect(tab.page).to_have_title("once upon a time · llmchat")
     made = await client.show(tab.page.url.rpartition("/")[2])
     assert (made["model"], made["system_prompt"]) == ("demo/story", SYSTEM)
     assert made["params"] == {"max_tokens": 3}
@@ -125,11 +127,11 @@ async def test_the_keys_are_listed_and_do_nothing_while_one_types(
 async def test_a_chosen_theme_is_there_before_the_first_paint_and_in_every_tab(
     profile: BrowserContext, complaints: Complaints, service: Service
 ) -> None:
-    tab, other = [await ShellTab.open(profile, service.base_url) for _ in range(2)]
+    other, tab = [await ShellTab.open(profile, service.base_url) for _ in range(2)]
     light = await tab.page.evaluate("getComputedStyle(document.body.parentElement).backgroundColor")
     await tab.button("Preferences").click()
     await tab.page.get_by_role("menuitem", name="Preferences").click()
-    await tab.page.get_by_label("Dark").check()
+    await tab.page.get_by_role("radio", name="Dark").check()
     for page in (tab.page, other.page):
         await until(
             page,

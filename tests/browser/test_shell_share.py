@@ -32,7 +32,9 @@ async def test_a_link_shows_the_conversation_until_it_is_revoked(
     stranger.set_default_timeout(PATIENCE_SECONDS * 1000)
     said = Complaints(stranger)
     page = await stranger.new_page()
-    await page.goto(await link.input_value())
+    answer = await page.goto(await link.input_value())
+    assert answer
+    assert "require-trusted-types-for 'script'" in answer.headers["content-security-policy"]
     await expect(page.get_by_role("heading", name="Foxes and hens")).to_be_visible()
     await expect(page.get_by_label("You", exact=True)).to_have_text("the **quick** brown fox")
     await expect(page.get_by_label("Answer", exact=True).locator("strong")).to_have_text("quick")

@@ -50,7 +50,7 @@ async def test_it_is_deleted_only_when_one_says_so_again(
 ) -> None:
     name = title("Gone")
     id = await client.conversation(title=name)
-    tab, other = [await ShellTab.open(profile, service.base_url, id) for _ in range(2)]
+    other, tab = [await ShellTab.open(profile, service.base_url, id) for _ in range(2)]
     await tab.choose(name, "Delete")
     await expect(tab.button("Cancel")).to_be_focused()
     await tab.press("Escape")
@@ -202,7 +202,7 @@ async def test_other_tabs_follow_at_once(
 ) -> None:
     old, new = title("Before"), title("After")
     await client.conversation(title=old)
-    tab, other = [await ShellTab.open(profile, service.base_url) for _ in range(2)]
+    other, tab = [await ShellTab.open(profile, service.base_url) for _ in range(2)]
     await expect(other.row(old)).to_have_count(1)
     await tab.choose(old, "Rename")
     await tab.page.get_by_label(f"New name of {old}").fill(new)

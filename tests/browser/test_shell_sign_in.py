@@ -110,6 +110,7 @@ async def test_signing_out_leaves_nothing_in_any_tab(
     await tab.composer.fill("what bea has not sent")
     other = await ShellTab.open(profile, locked.base_url)
     await expect(other.rows).to_have_count(1)
+    await tab.page.bring_to_front()
     await tab.button("bea").click()
     await tab.page.get_by_role("menuitem", name="Sign out").click()
     for one in (tab, other):

@@ -3,6 +3,7 @@
 
 import { Problem } from "../api.js";
 import { newKey } from "../ids.js";
+import { openedWith } from "../shell/titles.js";
 import { quietly } from "./drafts.js";
 
 /** @typedef {import("../types").App} App */
@@ -151,7 +152,7 @@ export class Outbox {
   /** @param {Letter} letter */
   async #begin(letter) {
     const isHere = this.#app.place.id === null;
-    const { id } = await this.#app.api.post("/api/conversations", letter.draft);
+    const { id } = await this.#app.api.post("/api/conversations", { ...letter.draft, metadata: openedWith(letter.text) });
     letter.conversation = id;
     this.#keep(letter);
     if (isHere && this.#app.place.id === null) this.#app.place.open(id, { replace: true });

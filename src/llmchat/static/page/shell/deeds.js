@@ -1,8 +1,8 @@
 /** What can be done to conversations from the list: shown at once, taken back when the server refuses. */
 
 import { confirmed, toast, toastProblem } from "./dialogs.js";
-import { titleOf } from "./rows.js";
 import { tellTabs } from "./tabs.js";
+import { titleOf } from "./titles.js";
 
 /** @typedef {import("./conversations.js").Item} Item */
 

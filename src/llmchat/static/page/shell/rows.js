@@ -2,6 +2,7 @@
 
 import { element, icon } from "../dom.js";
 import { ICONS, iconButton } from "./icons.js";
+import { titleOf } from "./titles.js";
 
 /** @typedef {import("./conversations.js").Item} Item */
 
@@ -13,9 +14,6 @@ import { ICONS, iconButton } from "./icons.js";
  * @property {(item: Item, title: string) => void} rename
  * @property {(item: Item, selected: boolean) => void} select
  */
-
-const UNTITLED = "New conversation";
-export const titleOf = (/** @type {Pick<Item, "title">} */ { title }) => title || UNTITLED;
 
 export class Row {
   /**

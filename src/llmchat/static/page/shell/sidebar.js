@@ -11,6 +11,7 @@ import { List } from "./list.js";
 import { openMenu } from "./menu.js";
 import { newChat } from "./newchat.js";
 import { selection } from "./selection.js";
+import { showTitle } from "./titles.js";
 
 const TYPING_MS = 250;
 
@@ -57,6 +58,7 @@ export function showSidebar(app) {
   }
 
   showDrawer();
+  byId("topbar", HTMLElement).append(iconButton("add", "New chat", () => newChat(app), { class: "icon-button phone-new" }));
   const search = searchField(conversations);
   const more = iconButton("more", "More about the list", () => openMenu(more, [
     { icon: "select", label: "Select several", act: () => chosen.begin() },
@@ -84,6 +86,7 @@ export function showSidebar(app) {
   app.events.on("place", (id) => { list.render(); if (id) list.row(id)?.element.scrollIntoView({ block: "nearest" }); });
   app.events.on("signed-out", () => conversations.clear());
   keepFresh(app, conversations);
+  showTitle(app);
 }
 
 /** @param {Conversations} conversations */
