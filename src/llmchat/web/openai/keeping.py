@@ -2,17 +2,16 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import orjson
 from fastapi import Request, Response
 
 from llmchat.access.base import Principal
 from llmchat.chat.service import Ask
-from llmchat.domain import Part, PromptMessage, Role, Status, ToolResult, Turn
+from llmchat.domain import Asked, Params, PromptMessage, Role, Status, Turn
 from llmchat.errors import GenerationFailed, Invalid
 from llmchat.ids import ConversationId
-from llmchat.store.base import IdempotencyKey
+from llmchat.store.base import IdempotencyKey, TurnDraft
 from llmchat.web.deps import Services
 from llmchat.web.openai.answering import frames_of, head_of
 from llmchat.web.openai.chunks import Chunks
@@ -20,15 +19,6 @@ from llmchat.web.openai.completion import completion_json
 from llmchat.web.openai.errors import MEDIA_TYPE
 from llmchat.web.openai.requests import ChatRequest, Question
 from llmchat.web.sse import EventStream
-
-
-@dataclass(frozen=True, slots=True)
-class Newest:
-    """What of a list of messages is new: a question, or results in its place."""
-
-    content: str
-    parts: Sequence[Part]
-    results: Sequence[ToolResult]
 
 
 async def kept(
@@ -42,16 +32,10 @@ async def kept(
     """Stores the newest messages in the conversation, and answers. Whoever leaves changes nothing:
     the answer is written to its end."""
     question = body.to_question()
-    newest = newest_of(question.messages)
-    await _begin(use, caller, id, question)
-    turn = await use.chat.send(
-        caller.user,
-        id,
-        newest.content,
-        Ask(question.model, question.params, idempotency=idempotency),
-        parts=newest.parts,
-        tool_results=newest.results,
-    )
+    new = await _new(use, caller, id, question)
+    draft = TurnDraft(id, "", "", Params(), asked=Asked(new))
+    ask = Ask(question.model, question.params, idempotency=idempotency)
+    turn = await use.chat.begin(caller.user, draft, ask)
     answer = _streamed if body.stream else _whole
     response = await answer(request, use, caller, turn, body)
     response.headers["X-Conversation-Id"] = id
@@ -59,40 +43,27 @@ async def kept(
     return response
 
 
-def newest_of(messages: Sequence[PromptMessage]) -> Newest:
-    """What follows the last answer in the list: the conversation has the rest. Raises Invalid."""
-    answers = [at for at, message in enumerate(messages) if message.role is Role.ASSISTANT]
-    new = messages[answers[-1] + 1 if answers else 0 :]
-    asked = [message for message in new if message.role is Role.USER]
-    told = [message for message in new if message.role is Role.TOOL]
-    if not asked and not told:
+async def _new(
+    use: Services, caller: Principal, id: ConversationId, question: Question
+) -> Sequence[PromptMessage]:
+    """Of the messages, what the conversation has not: an empty one takes all of them, and what the
+    system says as its prompt, unless it has its own. Raises Invalid."""
+    conversation = await use.history.get(caller.user, id)
+    said = [message for message in question.messages if message.role is not Role.SYSTEM]
+    if not said or said[-1].role is Role.ASSISTANT:
         raise Invalid("With X-Conversation-Id, a `user` or `tool` message has to come last.")
-    if asked and told:
-        raise Invalid(
-            "With X-Conversation-Id, the results of tools are sent first, and what the user says "
-            "next when they were answered."
-        )
-    pieces = [part for message in asked for part in message.parts or (message.content,)]
-    images = any(message.parts for message in asked)
-    return Newest(
-        content="\n\n".join(message.content for message in asked),
-        parts=pieces if images else (),
-        results=[ToolResult(message.tool_call_id or "", message.content) for message in told],
-    )
-
-
-async def _begin(use: Services, caller: Principal, id: ConversationId, question: Question) -> None:
-    """A conversation that is empty takes the client's system prompt, unless it has its own."""
     if (await use.history.messages(caller.user, id, limit=1)).items:
-        return
-    if any(message.role is Role.ASSISTANT for message in question.messages):
-        raise Invalid(
-            "The conversation of X-Conversation-Id is empty, and these go on with another: "
-            "only what follows the last answer would be kept. Begin it with a question."
-        )
+        return newest_of(said)
     system = [m.content for m in question.messages if m.role is Role.SYSTEM and m.content]
-    if system and (await use.history.get(caller.user, id)).system_prompt is None:
+    if system and conversation.system_prompt is None:
         await use.history.update(caller.user, id, {"system_prompt": "\n\n".join(system)})
+    return said
+
+
+def newest_of(said: Sequence[PromptMessage]) -> Sequence[PromptMessage]:
+    """What follows the last answer."""
+    answers = [at for at, message in enumerate(said) if message.role is Role.ASSISTANT]
+    return said[answers[-1] + 1 if answers else 0 :]
 
 
 async def _streamed(
