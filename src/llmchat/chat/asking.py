@@ -81,7 +81,7 @@ class AskingService:
         RateLimited, ShuttingDown."""
         model, provider, prompt = await self._asked(messages, model, params)
         async with self._quota.place(owner):
-            transcript = await self._runner.answer(provider, prompt, model)
+            transcript = await self._runner.plain.answer(provider, prompt, model)
         end = _finished(transcript)
         calls = answerable_calls(transcript.tool_calls)
         return Answer(end.model or model, transcript.answer, transcript.reasoning, calls, end)
@@ -120,7 +120,7 @@ class AskingService:
         self, owner: OwnerId, provider: Provider, prompt: Prompt, model: str, idle_seconds: float
     ) -> AsyncGenerator[Sequence[Entry], None]:
         async with self._quota.place(owner):
-            entries = self._runner.stream(provider, prompt, model, idle_seconds=idle_seconds)
+            entries = self._runner.plain.stream(provider, prompt, model, idle_seconds=idle_seconds)
             try:
                 async for batch in entries:
                     yield batch

@@ -1,7 +1,7 @@
 """Owner of every live generation of this process: starts them, stops them, sees each to its end."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -20,7 +20,7 @@ from llmchat.chat.spending import Spending
 from llmchat.chat.upstreams import Upstreams
 from llmchat.domain import Generation, Prompt, Status
 from llmchat.errors import LlmchatError, LogGone, OffsetConflict, StorageUnavailable
-from llmchat.events import Entry, Failed, Terminal, Transcript
+from llmchat.events import Failed, Terminal, Transcript
 from llmchat.ids import ConversationId, GenerationId, WorkerId
 from llmchat.providers.base import Provider, Tokens
 from llmchat.signals.base import Abandoned, Alone, Signals, StopWanted
@@ -40,9 +40,9 @@ Prepare = Callable[[Generation], Awaitable[tuple[Provider, Prompt]]]
 
 class Runner:
     """One per process. `worker` is its name in the leases; `scratch` holds the logs of what is not
-    stored; `now` gives the time for what is shown. With `checkpoints` the store is given the text
-    of what runs now and then. With `hands_over` a shutdown leaves what still runs to another; what
-    its upstream keeps, it leaves in any case."""
+    stored, which is `plain`'s work; `now` gives the time for what is shown. With `checkpoints` the
+    store is given the text of what runs now and then. With `hands_over` a shutdown leaves what
+    still runs to another; what its upstream keeps, it leaves in any case."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Runner:
         self._checkpoints = Checkpoints(generations, worker) if checkpoints else None
         self._running: dict[GenerationId, Running] = {}
         self._upstreams = Upstreams()
-        self._plain = PlainCalls(scratch, clocks, self._upstreams, self._ending, spending)
+        self.plain = PlainCalls(scratch, clocks, self._upstreams, self._ending, spending)
         self._tasks = TaskSet()
 
     @property
@@ -176,16 +176,6 @@ class Runner:
         if (running := self._running.get(id)) is not None:
             running.flow.end(stopped())
 
-    async def answer(self, provider: Provider, prompt: Prompt, model: str) -> Transcript:
-        """Generate what nobody stores, and wait for it."""
-        return await self._plain.answer(provider, prompt, model)
-
-    def stream(
-        self, provider: Provider, prompt: Prompt, model: str, *, idle_seconds: float
-    ) -> AsyncGenerator[Sequence[Entry], None]:
-        """The same, read as it comes."""
-        return self._plain.stream(provider, prompt, model, idle_seconds=idle_seconds)
-
     def end_upstream(self, provider: Provider, mark: str) -> None:
         """Nobody reads on the answer that this mark is of. Returns at once."""
         self._upstreams.cancel(provider, mark)
@@ -197,7 +187,7 @@ class Runner:
             async with asyncio.timeout(grace_seconds):
                 await self._idle()
         ending = interrupted("The server was stopped.")
-        self._plain.end(ending)
+        self.plain.end(ending)
         for running in self._running.values():
             if self.hands_over or running.flow.mark is not None:
                 running.flow.leave()
@@ -239,7 +229,7 @@ class Runner:
         self._tasks.spawn(self._run(running), name=f"run {running.generation.id}")
 
     async def _idle(self) -> None:
-        while self._running or self._plain:  # noqa: ASYNC110 - two sets, once in a lifetime
+        while self._running or self.plain:  # noqa: ASYNC110 - two sets, once in a lifetime
             await asyncio.sleep(_DRAIN_LOOK_SECONDS)
 
     async def _run(self, running: Running) -> None:

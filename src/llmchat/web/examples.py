@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from llmchat.web import examples_ui
-from llmchat.web.openai import response_examples
+from llmchat.web import examples_callers, examples_ui
+from llmchat.web.openai import chat_examples, response_examples
 
 _CONVERSATION_ID = "conv_8DmOO6h2o06nVqsCmQgH4N7"
 _QUESTION_ID = "msg_8DmOPrLbgskYbvK7m5CJMwO"
@@ -221,81 +221,7 @@ NOT_READY: Example = {
     "warnings": [],
 }
 
-_KEY_ID = "key_8DmmzVBQlBZi0Fy6F7E4gu2"
-KEY: Example = {
-    "id": _KEY_ID,
-    "user": "ann",
-    "name": "Ann's laptop",
-    "scopes": ["chat"],
-    "created_at": "2026-11-21T08:40:11.114203Z",
-    "expires_at": None,
-    "last_used_at": "2026-11-21T08:43:02.530211Z",
-    "revoked_at": None,
-    "tokens_per_day": 100000,
-    "tokens_per_month": None,
-    "usd_per_day": None,
-    "usd_per_month": 20.0,
-}
-# Not of the form of a secret: nothing that looks for leaked ones should find this.
-CREATED_KEY: Example = {**KEY, "last_used_at": None, "secret": "sk-llmchat-…"}
-CALLER: Example = {"user": "ann", "scopes": ["chat"], "key_id": _KEY_ID}
-
-TICKET: Example = {
-    "ticket": "eyJrZXkiOiJrZXlf….b2xk",
-    "stream_url": f"/api/generations/{_GENERATION_ID}/stream?ticket=eyJrZXkiOiJrZXlf….b2xk",
-    "expires_at": "2026-11-21T08:58:35.177575Z",
-}
-
-MEMBER: Example = {
-    "user": "bob",
-    "role": "viewer",
-    "created_at": "2026-11-21T08:44:50.380114Z",
-}
-LINK: Example = {
-    "id": "link_8DmOQ1xTqTJkPZC4ZK4sWnB",
-    "url": "/api/shared/Zm94LWxpbms",
-    "secret": "Zm94LWxpbms",
-}
 SHARED: Example = {"title": "Foxes", "messages": [QUESTION, ANSWER], "next_cursor": None}
-
-_SPENT: Example = {
-    "input_tokens": 4,
-    "cached_tokens": 0,
-    "output_tokens": 6,
-    "reasoning_tokens": 0,
-    "cost_usd": None,
-    "generations": 1,
-    "estimated": False,
-}
-USAGE_REPORT: Example = {"items": [{**_SPENT, "model": _MODEL}], "total": _SPENT}
-OPENAI_ERROR: Example = {
-    "message": "There is no model 'gpt-9'.",
-    "type": "invalid_request_error",
-    "param": "model",
-    "code": "model_not_found",
-}
-OPENAI_MODEL: Example = {"id": _MODEL, "object": "model", "created": 0, "owned_by": "demo"}
-CHAT_COMPLETION: Example = {
-    "id": "chatcmpl-8DmOPrLkO6tHQTwKF2VHCrh",
-    "object": "chat.completion",
-    "created": 1795250589,
-    "model": _MODEL,
-    "choices": [
-        {
-            "index": 0,
-            "message": {"role": "assistant", "content": _ANSWER, "refusal": None},
-            "finish_reason": "stop",
-            "logprobs": None,
-        }
-    ],
-    "usage": {
-        "prompt_tokens": 4,
-        "completion_tokens": 6,
-        "total_tokens": 10,
-        "prompt_tokens_details": {"cached_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": 0},
-    },
-}
 
 _FILED = ("id", "parent_id", "role", "content", "created_at")
 FILE: Example = {
@@ -313,23 +239,14 @@ FILE: Example = {
 }
 
 BY_SCHEMA: Mapping[str, Example] = {
+    **chat_examples.BY_SCHEMA,
     **response_examples.BY_SCHEMA,
-    "ChatCompletion": CHAT_COMPLETION,
-    "OpenAIFailure": {"error": OPENAI_ERROR},
-    "OpenAIModel": OPENAI_MODEL,
-    "OpenAIModels": {"object": "list", "data": [OPENAI_MODEL]},
+    **examples_callers.BY_SCHEMA,
+    **examples_ui.BY_SCHEMA,
     "Accepted": ACCEPTED,
-    "Caller": CALLER,
-    "Ticket": TICKET,
-    "CreatedKey": CREATED_KEY,
-    "CreatedLink": LINK,
-    "MemberList": {"items": [MEMBER]},
     "SharedConversation": SHARED,
-    "Key": KEY,
-    "KeyList": {"items": [KEY]},
     "Chatted": CHATTED,
     "ConversationDetail": CONVERSATION_DETAIL,
-    "ConversationMember": MEMBER,
     "ConversationPage": CONVERSATION_PAGE,
     "Deleted": {"deleted": [_CONVERSATION_ID]},
     "Feedback": FEEDBACK,
@@ -348,7 +265,5 @@ BY_SCHEMA: Mapping[str, Example] = {
     "SessionAnswer": SESSION_ANSWER,
     "SessionHistory": SESSION_HISTORY,
     "Stopped": STOPPED,
-    **examples_ui.BY_SCHEMA,
     "Usage": USAGE,
-    "UsageReport": USAGE_REPORT,
 }
