@@ -47,6 +47,14 @@ class OnBusy(StrEnum):
     INTERRUPT = "interrupt"
 
 
+class ReplyMode(StrEnum):
+    """Whether every message of a conversation gets an answer, or one that calls the model by name
+    (see chat.addressing)."""
+
+    ALWAYS = "always"
+    ADDRESSED = "addressed"
+
+
 @dataclass(frozen=True, slots=True)
 class Params:
     """How to generate. None means: the next default (request, conversation, settings, provider)."""
@@ -86,6 +94,7 @@ class Conversation:
     archived: bool
     created_at: datetime
     updated_at: datetime
+    reply_mode: ReplyMode = ReplyMode.ALWAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +138,8 @@ class Message:
     parts: Sequence[Part] = ()
     tool_calls: Sequence[ToolCall] = ()
     tool_call_id: str | None = None
+    author: OwnerId | None = None
+    """Who sent it; None for a model's, and for what is older than rooms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +182,15 @@ class Turn:
     """An `Idempotency-Key` found this turn already made."""
     before: Sequence[Message] = ()
     """The results of tools that were stored with `message`, which is the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A message that nobody answers: said to the people in the conversation."""
+
+    message: Message
+    replayed: bool = False
+    """An `Idempotency-Key` found this note already made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from llmchat.domain import (
     Page,
     Params,
     Part,
+    ReplyMode,
     Status,
     ToolResult,
     Turn,
@@ -35,6 +36,7 @@ class ConversationDraft:
     params: Params = field(default_factory=Params)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     external_id: str | None = None
+    reply_mode: ReplyMode = ReplyMode.ALWAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class ConversationStore(Protocol):
         self, owner: OwnerId, id: ConversationId, changes: Mapping[str, Any]
     ) -> Conversation:
         """Set the fields named in `changes` (of Conversation: title, system_prompt, model, params,
-        metadata, archived)."""
+        metadata, archived, reply_mode)."""
         ...
 
     async def add_title(

@@ -180,6 +180,7 @@ class SqlConversationStore:
             "params": draft.params.as_json(),
             "labels": dict(draft.metadata),
             "archived": False,
+            "reply_mode": draft.reply_mode,
             "created_at": now,
             "updated_at": now,
         }

@@ -17,15 +17,8 @@ from llmchat.store.base import RELEASED, Checkpoint, Lease, Settlement, Unfinish
 from llmchat.store.database import Database
 from llmchat.store.members import role_in
 from llmchat.store.owners import Owners
-from llmchat.store.rows import (
-    CheckpointRow,
-    ConversationRow,
-    GenerationRow,
-    MessageRow,
-    problem_json,
-    tool_calls_json,
-    usage_json,
-)
+from llmchat.store.payloads import problem_json, tool_calls_json, usage_json
+from llmchat.store.rows import CheckpointRow, ConversationRow, GenerationRow, MessageRow
 from llmchat.store.upsert import inserting
 
 _LIVE = (Status.QUEUED, Status.STREAMING)

@@ -8,7 +8,8 @@ from llmchat.domain import Role, Status, ToolResult
 from llmchat.errors import Invalid
 from llmchat.ids import new_id
 from llmchat.store.base import TurnDraft
-from llmchat.store.rows import ConversationRow, MessageRow, parts_json
+from llmchat.store.payloads import parts_json
+from llmchat.store.rows import ConversationRow, MessageRow
 
 
 def questions(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import delete, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -33,8 +33,10 @@ async def add_turn(
     if (made := await _made_before(session, caller, draft.idempotency, id, now)) is not None:
         return made
     earlier = await _earlier(session, conversation, draft.on_busy)
-    parent = await _parent(session, conversation, draft.parent_id)
+    parent = await parent_of(session, conversation, draft.parent_id)
     asked = questions(conversation, parent, draft, now)
+    for row in asked:
+        row.author = caller
     session.add_all(asked)
     return await _add_work(session, conversation, asked, draft, id, now, earlier)
 
@@ -89,8 +91,9 @@ async def live_generations(session: AsyncSession, id: str) -> Sequence[Generatio
 async def forget_keys(session: AsyncSession, conversation_id: str) -> None:
     """Deleted turns cannot be given again; the same key makes a new one."""
     its = select(col(GenerationRow.id)).where(col(GenerationRow.conversation_id) == conversation_id)
-    gone = col(IdempotencyRow.generation_id).in_(its)
-    await session.execute(delete(IdempotencyRow).where(gone))
+    notes = select(col(MessageRow.id)).where(col(MessageRow.conversation_id) == conversation_id)
+    made = col(IdempotencyRow.generation_id)
+    await session.execute(delete(IdempotencyRow).where(or_(made.in_(its), made.in_(notes))))
 
 
 async def _add_work(
@@ -160,27 +163,50 @@ async def _made_before(
     sends the same key at the same time waits here for the end of this transaction."""
     if idempotency is None:
         return None
-    its = (
-        col(IdempotencyRow.owner) == caller,
-        col(IdempotencyRow.key) == idempotency.key,
-    )
+    made = await remember(session, caller, idempotency, id, now)
+    return None if made is None else await _as_it_was(session, made)
+
+
+async def remember(
+    session: AsyncSession, caller: OwnerId, idempotency: IdempotencyKey, id: str, now: datetime
+) -> str | None:
+    """What the key stands for already, the id of a generation or of a note; None when it is new,
+    and from now on stands for `id`. Raises Invalid when it was used for something else."""
     # A key may go between two statements, with the conversation in which it was used.
     while not await _remember(session, caller, idempotency, id, now):
-        known = await session.scalar(select(IdempotencyRow).where(*its).with_for_update(read=True))
-        if known is None:
-            continue
-        if known.fingerprint != idempotency.fingerprint:
-            raise Invalid(
-                "This Idempotency-Key was used for a different request. "
-                "Use a new key for a new request, or send exactly the same one again."
-            )
-        return await _as_it_was(session, known.generation_id)
+        if (made := await known(session, caller, idempotency, now, locked=True)) is not None:
+            return made
     await _forget_old_keys(session, now)
     return None
 
 
+async def known(
+    session: AsyncSession,
+    caller: OwnerId,
+    idempotency: IdempotencyKey,
+    now: datetime,
+    *,
+    locked: bool = False,
+) -> str | None:
+    """What the key stands for, without making it stand for anything. Raises Invalid, too."""
+    its = select(IdempotencyRow).where(
+        col(IdempotencyRow.owner) == caller,
+        col(IdempotencyRow.key) == idempotency.key,
+        col(IdempotencyRow.created_at) >= now - _KEYS_KEPT,
+    )
+    found = await session.scalar(its.with_for_update(read=True) if locked else its)
+    if found is None:
+        return None
+    if found.fingerprint != idempotency.fingerprint:
+        raise Invalid(
+            "This Idempotency-Key was used for a different request. "
+            "Use a new key for a new request, or send exactly the same one again."
+        )
+    return str(found.generation_id)
+
+
 async def _remember(
-    session: AsyncSession, owner: str, idempotency: IdempotencyKey, id: GenerationId, now: datetime
+    session: AsyncSession, owner: str, idempotency: IdempotencyKey, id: str, now: datetime
 ) -> bool:
     """Note what the key stands for, unless it stands for something already."""
     values = {"fingerprint": idempotency.fingerprint, "generation_id": id, "created_at": now}
@@ -205,9 +231,11 @@ async def _forget_old_keys(session: AsyncSession, now: datetime) -> None:
 
 async def _as_it_was(session: AsyncSession, generation_id: str) -> Turn:
     """The turn as its first answer showed it, whatever has become of it since."""
-    generation = (
-        await session.scalars(select(GenerationRow).where(col(GenerationRow.id) == generation_id))
-    ).one()
+    generation = await session.scalar(
+        select(GenerationRow).where(col(GenerationRow.id) == generation_id)
+    )
+    if generation is None:
+        raise Invalid("This Idempotency-Key was used for a message that got no answer.")
     reply = await message_in(session, generation.conversation_id, generation.message_id)
     question = await message_in(session, generation.conversation_id, str(reply.parent_id))
     message, answer = await with_siblings(session, [question, reply])
@@ -241,7 +269,7 @@ async def _earlier(
     return live
 
 
-async def _parent(
+async def parent_of(
     session: AsyncSession, conversation: ConversationRow, parent_id: str | ActiveLeaf | None
 ) -> MessageRow | None:
     if isinstance(parent_id, ActiveLeaf):
