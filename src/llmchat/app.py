@@ -10,7 +10,7 @@ from importlib.metadata import version
 import structlog
 from fastapi import FastAPI
 
-from llmchat import entrance
+from llmchat import defaults, entrance, gathering
 from llmchat.access.audit import Audit
 from llmchat.access.keys import Keys
 from llmchat.access.rates import Rates
@@ -19,33 +19,33 @@ from llmchat.catalogue import providers_of, token_counter
 from llmchat.chat.budget import Budget
 from llmchat.chat.context import Prompts
 from llmchat.chat.feed import Feed
-from llmchat.chat.flow import Clocks
 from llmchat.chat.history import HistoryService
 from llmchat.chat.news import News
 from llmchat.chat.quota import Quota
 from llmchat.chat.recovery import Recovery
 from llmchat.chat.retention import Retention
+from llmchat.chat.rooms import Rooms
 from llmchat.chat.runner import Runner
 from llmchat.chat.service import ChatService
 from llmchat.chat.sharing import SharingService
+from llmchat.chat.speaking import Speaking
 from llmchat.chat.stopping import Stopping
 from llmchat.chat.sweep import Sweep
 from llmchat.chat.titles import Titles
 from llmchat.chat.watching import ConversationWatch
 from llmchat.clock import Clock
-from llmchat.domain import Params
 from llmchat.engines import Engines, open_engines
 from llmchat.errors import StorageUnavailable
 from llmchat.ids import WorkerId, new_id
 from llmchat.providers.base import Tokens
 from llmchat.providers.factory import ProviderFactory
 from llmchat.settings import Settings
-from llmchat.signals.base import Abandoned, Happened, Signal, StopWanted
 from llmchat.store.audit import SqlAuditStore
 from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.generations import SqlGenerationStore
 from llmchat.store.keys import SqlKeyStore
 from llmchat.store.members import SqlMemberStore
+from llmchat.store.notes import SqlNoteStore
 from llmchat.tokenlog.memory import MemoryTokenLog
 from llmchat.web import api
 from llmchat.web.deps import Services
@@ -68,6 +68,7 @@ class Parts:
     budget: Budget
     feed: Feed
     news: News
+    rooms: Rooms
     runner: Runner
     recovery: Recovery
     sweep: Sweep
@@ -143,7 +144,9 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
     running = _runner(settings, engines, clock, generations, prompts, tokens, titles)
     runner = await stack.enter_async_context(running)
     recovery, sweep = _recovery(settings, engines, runner, generations, models, tokens)
-    engines.signals.listen(partial(_heard, runner, sweep, news), feed.lose)
+    rooms = await gathering.open_rooms(engines, conversations, feed, stack)
+    heard = partial(gathering.heard, runner, sweep, news, rooms)
+    engines.signals.listen(heard, rooms.lose)
     if not engines.shared:
         # Before the first request: whoever comes back after a crash finds its generation ended.
         await sweep.recover_all()
@@ -162,6 +165,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
         budget=budget,
         feed=feed,
         news=news,
+        rooms=rooms,
         runner=runner,
         recovery=recovery,
         sweep=sweep,
@@ -193,7 +197,7 @@ def _runner(
         generations=generations,
         prepare=prompts.prepare,
         tokens=tokens,
-        clocks=_clocks(settings),
+        clocks=defaults.clocks(settings),
         lease_seconds=settings.lease_seconds,
         now=clock.now,
         signals=engines.signals,
@@ -229,36 +233,37 @@ def _recovery(
     return recovery, sweep
 
 
-def _heard(runner: Runner, sweep: Sweep, news: News, signal: Signal) -> None:
-    match signal:
-        case StopWanted(id):
-            runner.stop_here(id)
-        case Abandoned():
-            sweep.wake()
-        case Happened():
-            news.hear(signal)
-
-
 def _services(parts: Parts) -> Services:
     settings, log = parts.settings, parts.engines.log
     stopping = Stopping(parts.runner, parts.recovery, parts.generations)
+    chat = ChatService(
+        conversations=parts.conversations,
+        generations=parts.generations,
+        log=log,
+        models=parts.models,
+        runner=parts.runner,
+        stopping=stopping,
+        news=parts.news,
+        quota=Quota(parts.generations, settings.max_live_generations),
+        budget=parts.budget,
+        defaults=defaults.params(settings),
+    )
     return Services(
         door=entrance.door(settings, parts.keys, parts.issuer_tokens, parts.rates),
         keys=parts.keys,
         audit=parts.audit,
         places=Places(per_caller=settings.max_streams_per_caller, in_all=settings.max_streams),
-        chat=ChatService(
+        chat=chat,
+        speaking=Speaking(
+            chat=chat,
             conversations=parts.conversations,
-            generations=parts.generations,
-            log=log,
+            notes=SqlNoteStore(parts.engines.database, parts.now),
             models=parts.models,
-            runner=parts.runner,
-            stopping=stopping,
             news=parts.news,
-            quota=Quota(parts.generations, settings.max_live_generations),
-            budget=parts.budget,
-            defaults=_defaults(settings),
+            feed=parts.feed,
         ),
+        rooms=parts.rooms,
+        socket_origins=settings.cors_origins or (),
         history=HistoryService(
             conversations=parts.conversations,
             log=log,
@@ -268,6 +273,7 @@ def _services(parts: Parts) -> Services:
         sharing=SharingService(
             members=SqlMemberStore(parts.engines.database, parts.now),
             conversations=parts.conversations,
+            news=parts.news,
             now=parts.now,
         ),
         watch=ConversationWatch(parts.conversations, log, parts.feed),
@@ -278,21 +284,4 @@ def _services(parts: Parts) -> Services:
         # The settings are about the embedded store; Redis writes its file, and syncs it later.
         durability="process" if parts.engines.shared else settings.durability,
         version=VERSION,
-    )
-
-
-def _clocks(settings: Settings) -> Clocks:
-    return Clocks(
-        first_token_seconds=settings.first_token_seconds,
-        token_gap_seconds=settings.token_gap_seconds,
-        generation_seconds=settings.generation_seconds,
-    )
-
-
-def _defaults(settings: Settings) -> Params:
-    return Params(
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        max_tokens=settings.max_tokens,
-        skip_thinking=settings.skip_thinking,
     )

@@ -16,6 +16,7 @@ CONVERSATION = {
     "archived",
     "created_at",
     "updated_at",
+    "reply_mode",
 }
 CONVERSATION_DETAIL = CONVERSATION | {"active_generations"}
 MESSAGE = {
@@ -34,6 +35,7 @@ MESSAGE = {
     "error",
     "siblings",
     "created_at",
+    "author",
 }
 GENERATION = {
     "id",

@@ -23,8 +23,8 @@ SAY = {"content": "hello", **ECHO}
 GUEST = {"user": "guest", "role": "viewer"}
 SESSION = {"session_id": "mine", "message": "hello", **ECHO}
 PUBLIC = {"/api/session", "/api/shared/{secret}", "/health", "/health/live", "/health/ready"}
-# What is no operation of the API: files, and the document itself.
-PAGES = {"/", "/docs", "/openapi.json", "/static"}
+# What is no operation of the API: files, the document itself, and sockets.
+PAGES = {"/", "/docs", "/openapi.json", "/static", "/api/ws"}
 
 FAR = 4_000_000_000
 
@@ -76,6 +76,7 @@ ROWS: Mapping[tuple[str, str], Row] = {
     ("delete", "/api/llm/chat/session/{id}"): Row("chat", 204, "session"),
     ("get", "/api/llm/chat/session/{id}/history"): Row("read", 200, "session"),
     ("delete", "/api/llm/chat/session/{id}/history"): Row("chat", 204, "session"),
+    ("post", "/api/ws/ticket"): Row("read", 201),
     ("get", "/api/keys"): Row("admin", 200),
     ("post", "/api/keys"): Row("admin", 201, body={"name": "x", "user": "somebody"}),
     ("delete", "/api/keys/{id}"): Row("admin", 204, "key"),

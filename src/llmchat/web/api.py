@@ -24,6 +24,7 @@ from llmchat.web import (
 from llmchat.web.bodylimit import BodyLimit
 from llmchat.web.hosts import AllowedHosts
 from llmchat.web.requests import RequestContext
+from llmchat.web.socket import door as socket
 
 # The headers that a page elsewhere may send, and those that it gets to see.
 _SENT = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"]
@@ -31,7 +32,7 @@ _SHOWN = [
     *("Location", "Retry-After", "X-Request-ID"),
     *("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
 ]
-_DOORS = (history, chat, sharing, sessions, llm, keys, session, health, docs)
+_DOORS = (history, chat, sharing, sessions, llm, keys, session, socket, health, docs)
 
 
 class Lifespan(Protocol):
@@ -61,6 +62,7 @@ def build(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         generate_unique_id_function=openapi.operation_id,
     )
+    app.state.max_body_bytes = max_body_bytes
     # The last one is the outermost.
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
     app.add_middleware(AllowedHosts, names=allowed_hosts)
@@ -77,7 +79,8 @@ def build(
     app.add_middleware(RequestContext)
     problems.install(app)
     app.add_plain_route(following.ROUTE, following.OPERATION)
-    for router in (*(door.router for door in _DOORS), session.tickets, sharing.links):
+    more = (session.tickets, sharing.links, socket.tickets)
+    for router in (*(door.router for door in _DOORS), *more):
         app.include_router(router)
     docs.mount_static(app)
     return app

@@ -1,7 +1,7 @@
 """What the routes get: the services, the caller, the idempotency key."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,8 +10,10 @@ from fastapi import Depends, Header, Request
 from llmchat.access.audit import Audit
 from llmchat.access.keys import Keys
 from llmchat.chat.history import HistoryService
+from llmchat.chat.rooms import Rooms
 from llmchat.chat.service import ChatService
 from llmchat.chat.sharing import SharingService
+from llmchat.chat.speaking import Speaking
 from llmchat.chat.watching import ConversationWatch
 from llmchat.ids import OwnerId
 from llmchat.providers.base import Models
@@ -32,7 +34,11 @@ class Services:
     chat: ChatService
     history: HistoryService
     sharing: SharingService
+    speaking: Speaking
     watch: ConversationWatch
+    rooms: Rooms
+    socket_origins: Collection[str]
+    """Of pages elsewhere that may open sockets."""
     models: Models
     not_ready: Callable[[], Awaitable[Sequence[str]]]
     warnings: Callable[[], Awaitable[Sequence[str]]]

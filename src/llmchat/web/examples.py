@@ -38,6 +38,7 @@ CONVERSATION: Example = {
     "archived": False,
     "created_at": "2026-11-21T08:43:09.283352Z",
     "updated_at": "2026-11-21T08:43:35.177575Z",
+    "reply_mode": "always",
 }
 CONVERSATION_DETAIL: Example = {
     **CONVERSATION,
@@ -60,6 +61,7 @@ QUESTION: Example = {
     "error": None,
     "siblings": [_QUESTION_ID],
     "created_at": "2026-11-21T08:43:35.177575Z",
+    "author": "ann",
 }
 REPLY: Example = {
     **QUESTION,
@@ -71,6 +73,7 @@ REPLY: Example = {
     "model": _MODEL,
     "generation_id": _GENERATION_ID,
     "siblings": [_ANSWER_ID],
+    "author": None,
 }
 ANSWER: Example = {**REPLY, "content": _ANSWER, "status": "complete", "usage": USAGE}
 
@@ -214,6 +217,11 @@ TICKET: Example = {
     "stream_url": f"/api/generations/{_GENERATION_ID}/stream?ticket=eyJrZXkiOiJrZXlf….b2xk",
     "expires_at": "2026-11-21T08:58:35.177575Z",
 }
+SOCKET_TICKET: Example = {
+    "ticket": "eyJrZXkiOiJrZXlf….b2xk",
+    "socket_url": "/api/ws?ticket=eyJrZXkiOiJrZXlf….b2xk",
+    "expires_at": "2026-11-21T08:44:35.177575Z",
+}
 
 MEMBER: Example = {
     "user": "bob",
@@ -231,6 +239,7 @@ BY_SCHEMA: Mapping[str, Example] = {
     "Accepted": ACCEPTED,
     "Caller": CALLER,
     "Ticket": TICKET,
+    "SocketTicket": SOCKET_TICKET,
     "CreatedKey": CREATED_KEY,
     "CreatedLink": LINK,
     "MemberList": {"items": [MEMBER]},

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from llmchat.access.base import Action
-from llmchat.domain import MessageOrder, Params
+from llmchat.domain import MessageOrder, Params, ReplyMode
 from llmchat.ids import ConversationId, MessageId
 from llmchat.store.base import ConversationDraft
 from llmchat.web import bodies, schemas
@@ -34,6 +34,7 @@ async def create(
         body.model,
         body.params.to_domain() if body.params else Params(),
         body.metadata or {},
+        reply_mode=body.reply_mode or ReplyMode.ALWAYS,
     )
     return schemas.conversation_detail(await use.history.create(caller, draft), [])
 
@@ -154,4 +155,6 @@ def _changes(body: bodies.ConversationChange) -> dict[str, Any]:
         changes["metadata"] = body.metadata or {}
     if "archived" in changes:
         changes["archived"] = bool(body.archived)
+    if "reply_mode" in changes:
+        changes["reply_mode"] = body.reply_mode or ReplyMode.ALWAYS
     return changes

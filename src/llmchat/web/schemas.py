@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from llmchat import domain, errors, events
-from llmchat.domain import Role, Status
+from llmchat.domain import ReplyMode, Role, Status
 from llmchat.web.contents import ContentPart, ToolCall, calls_of, content_of
 
 
@@ -70,6 +70,8 @@ class Conversation(Shape):
     created_at: datetime
     updated_at: datetime
     """Of its settings or its messages."""
+    reply_mode: ReplyMode
+    """When the model answers: `always`, or when a message has `@model` in it."""
 
 
 class ActiveGeneration(Shape):
@@ -105,6 +107,8 @@ class Message(Shape):
     siblings: list[str]
     """All messages with this parent, itself included, oldest first: its other versions."""
     created_at: datetime
+    author: str | None
+    """Who sent it; null for an answer."""
 
 
 class Generation(Shape):
@@ -140,10 +144,10 @@ class GenerationDetail(Generation):
 class Accepted(Shape):
     message: Message
     """The question, stored; or the last of the results."""
-    reply: Message
-    """The answer, still empty."""
-    generation: Generation
-    stream_url: str
+    reply: Message | None
+    """The answer, still empty; null when the message is for people, and gets none."""
+    generation: Generation | None
+    stream_url: str | None
     """Where to follow the answer."""
 
 
@@ -193,6 +197,7 @@ def message_of(found: domain.Message) -> Message:
         error=problem_of(found.error),
         siblings=list(found.siblings),
         created_at=found.created_at,
+        author=found.author,
     )
 
 
@@ -235,6 +240,7 @@ def _conversation(found: domain.Conversation) -> dict[str, Any]:
         "archived": found.archived,
         "created_at": found.created_at,
         "updated_at": found.updated_at,
+        "reply_mode": found.reply_mode,
     }
 
 
