@@ -76,7 +76,7 @@ ROWS: Mapping[tuple[str, str], Row] = {
     ("delete", "/api/llm/chat/session/{id}"): Row("chat", 204, "session"),
     ("get", "/api/llm/chat/session/{id}/history"): Row("read", 200, "session"),
     ("delete", "/api/llm/chat/session/{id}/history"): Row("chat", 204, "session"),
-    ("post", "/api/ws/ticket"): Row("read", 201),
+    ("post", "/api/ws/ticket"): Row("chat", 201),
     ("get", "/api/keys"): Row("admin", 200),
     ("post", "/api/keys"): Row("admin", 201, body={"name": "x", "user": "somebody"}),
     ("delete", "/api/keys/{id}"): Row("admin", 204, "key"),

@@ -98,7 +98,7 @@ class BoundedHttp(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
         self._header_bytes = 0
-        if self.cycle is not None and not self.cycle.response_complete:
+        if not (self._is_free() or self.parser.should_upgrade()):
             self._wait_for_body()
 
     def on_message_complete(self) -> None:
@@ -121,8 +121,11 @@ class BoundedHttp(HttpToolsProtocol):
         one like all, as RFC 9110 has it."""
         path = self.url.split(b"?")[0]
         asks = self.scope["method"] == "GET" and path == _SOCKETS and self.url.isascii()
-        free = self.cycle is None or self.cycle.response_complete
-        return asks and free and bool(super()._should_upgrade())
+        return asks and self._is_free() and bool(super()._should_upgrade())
+
+    def _is_free(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.response_complete
 
     def handle_websocket_upgrade(self) -> None:
         self._patience.cancel()

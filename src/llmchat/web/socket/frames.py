@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from llmchat.domain import OnBusy, PromptMessage, Role
 from llmchat.errors import Invalid, Malformed, Problem
@@ -102,18 +102,15 @@ class Ping(ClientFrame):
 
 
 Frame = JoinRoom | LeaveRoom | Typing | SendMessage | LlmRequest | Stop | Resume | Ping
-_FRAMES: dict[str, TypeAdapter[Frame]] = {
-    name: TypeAdapter(kind)
-    for name, kind in {
-        "join_room": JoinRoom,
-        "leave_room": LeaveRoom,
-        "typing": Typing,
-        "send_message": SendMessage,
-        "llm_request": LlmRequest,
-        "stop": Stop,
-        "resume": Resume,
-        "ping": Ping,
-    }.items()
+_FRAMES: dict[str, type[Frame]] = {
+    "join_room": JoinRoom,
+    "leave_room": LeaveRoom,
+    "typing": Typing,
+    "send_message": SendMessage,
+    "llm_request": LlmRequest,
+    "stop": Stop,
+    "resume": Resume,
+    "ping": Ping,
 }
 
 
@@ -148,11 +145,11 @@ def ref_of(members: dict[str, Any]) -> str | None:
 def frame_of(members: dict[str, Any]) -> Frame:
     """Raises InvalidFrame and Malformed."""
     kind = members.get("type")
-    adapter = _FRAMES.get(kind) if isinstance(kind, str) else None
-    if adapter is None:
+    shape = _FRAMES.get(kind) if isinstance(kind, str) else None
+    if shape is None:
         raise Malformed(f"No frame has this type. The types are {', '.join(_FRAMES)}.")
     try:
-        return adapter.validate_python(members)
+        return shape.model_validate(members)
     except ValidationError as error:
         raise InvalidFrame([_told(item) for item in error.errors()[:_MOST_ERRORS]]) from None
 

@@ -202,15 +202,21 @@ class Session:
         if frame.conversation_id is None:
             params = frame.params.to_domain() if frame.params else Params()
             answer = await use.chat.answer(user, frame.as_messages(), frame.model, params)
-            told = {"success": True, "conversation_id": None, "response": answer.text}
-            await self._answer("llm_response", frame.ref, **told)
+            text = answer.text
+            await self._answer(
+                "llm_response", frame.ref, success=True, conversation_id=None, response=text
+            )
             return
         id = ConversationId(frame.conversation_id)
         ask = _ask_of(frame, OnBusy.QUEUE)
         content, parts = text_of(frame.asked), parts_of(frame.asked)
         turn = await use.chat.send(user, id, content, ask, parts=parts)
         reply = await use.chat.wait(user, turn)
-        told = {"conversation_id": id, "response": reply.content, "message_id": reply.id}
+        told: dict[str, object] = {
+            "conversation_id": id,
+            "response": reply.content,
+            "message_id": reply.id,
+        }
         if reply.error is not None and reply.status in (Status.FAILED, Status.INTERRUPTED):
             told |= {"error": reply.error.detail, "problem": reply.error.as_json()}
         await self._answer("llm_response", frame.ref, success="error" not in told, **told)
