@@ -145,7 +145,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
     runner = await stack.enter_async_context(running)
     recovery, sweep = _recovery(settings, engines, runner, generations, models, tokens)
     rooms = await gathering.open_rooms(engines, conversations, feed, stack)
-    heard = partial(gathering.heard, runner, sweep, news, rooms)
+    heard = partial(gathering.heard, runner, sweep, news, rooms=rooms)
     engines.signals.listen(heard, rooms.lose)
     if not engines.shared:
         # Before the first request: whoever comes back after a crash finds its generation ended.

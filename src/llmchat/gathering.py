@@ -30,7 +30,9 @@ async def open_rooms(
     )
 
 
-def heard(runner: Runner, sweep: Sweep, news: News, rooms: Rooms, signal: Signal) -> None:
+def heard(
+    runner: Runner, sweep: Sweep, news: News, signal: Signal, *, rooms: Rooms | None = None
+) -> None:
     """What another process tells, to whom it is for."""
     match signal:
         case StopWanted(id):
@@ -39,5 +41,5 @@ def heard(runner: Runner, sweep: Sweep, news: News, rooms: Rooms, signal: Signal
             sweep.wake()
         case Happened():
             news.hear(signal)
-        case _:
+        case _ if rooms is not None:
             rooms.hear(signal)

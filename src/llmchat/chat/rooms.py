@@ -65,6 +65,10 @@ class Rooms:
         if user in self._typists.typing(id):
             self._typists.type(id, user, typing=False)
 
+    def _left(self, user: OwnerId, id: ConversationId) -> None:
+        if user not in self._presence.present(id):
+            self.sent(user, id)
+
     async def over(self) -> None:
         """Returns when this process shuts down."""
         await self._feed.over.wait()
@@ -91,7 +95,7 @@ class Rooms:
         self, user: OwnerId, id: ConversationId, sights: AsyncGenerator[Sight, None]
     ) -> AsyncGenerator[Sight, None]:
         with ExitStack() as stack:
-            stack.callback(self.sent, user, id)
+            stack.callback(self._left, user, id)
             stack.enter_context(self._presence.entered(id, user))
             async with aclosing(sights):
                 async for sight in sights:

@@ -6,7 +6,7 @@ from llmchat.chat.feed import Feed, TypingChanged
 from llmchat.ids import ConversationId, OwnerId
 from llmchat.signals.base import Signals, Types
 
-TYPING_SECONDS = 6.0
+TYPING_SECONDS = 5.0
 """So long somebody is typing who does not say so again."""
 # Each key that is pressed need not be told to every process.
 _TOLD_EVERY_SECONDS = 2.0

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import socket
+from asyncio.transports import BaseTransport
 from typing import Any
 
-from uvicorn._types import ASGIReceiveEvent
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 
@@ -13,6 +15,7 @@ _READ_BYTES = 4096
 _MOST_FRAGMENTS = 1024
 _MOST_UNSENT_BYTES = 256 * 1024
 _CLOSE_SECONDS = 2.0
+_KERNEL_BYTES = 64 * 1024
 _REFUSED = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 # The lines of uvicorn name the address with the ticket in it, those of its library every header.
 _QUIET = logging.getLogger("websockets.server")
@@ -28,14 +31,22 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         self.logger = self.conn.logger = _QUIET
         self.conn.debug = False
         self._unread = bytearray()
+        self._failed = False
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)
+        # Else the kernel takes megabytes for a client that has stopped reading.
+        connection = transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
 
     def data_received(self, data: bytes) -> None:
-        self._unread += data
-        self._read_on()
+        if not self._failed:
+            self._unread += data
+            self._read_on()
 
     def _read_on(self) -> None:
         """A little at a time: after a whole message, the rest waits until it has been taken."""
-        while self._unread and not self.read_paused:
+        while self._unread and not (self.read_paused or self._failed):
             data = bytes(self._unread[:_READ_BYTES])
             del self._unread[:_READ_BYTES]
             super().data_received(data)
@@ -71,8 +82,29 @@ class BoundedSocket(WebSocketsSansIOProtocol):
             super().handle_ping()
 
     def handle_parser_exception(self) -> None:
-        super().handle_parser_exception()
-        self._let_go()
+        """Says why, and reads on for a moment: what is closed with data unread is reset, and then
+        nobody is told anything."""
+        if self._failed:
+            return
+        self._failed = True
+        close = self.conn.close_sent
+        assert close is not None
+        self.queue.put_nowait(
+            {"type": "websocket.disconnect", "code": close.code, "reason": close.reason}
+        )
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.write_eof()
+        self.close_sent = True
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(_CLOSE_SECONDS, self.transport.abort)
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await super().send(message)
+        if self.close_sent:
+            # Also after a refusal, which uvicorn else takes for an application that said nothing.
+            self.handshake_complete = True
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
