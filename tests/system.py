@@ -73,6 +73,16 @@ PROGRAMS = {
         debian_package="nginx",
         by_hand="install any nginx from 1.18 on",
     ),
+    "node": Program(
+        names=("node", "nodejs"),
+        debian_package="nodejs",
+        by_hand="install Node.js 20 or later",
+    ),
+    "npm": Program(
+        names=("npm",),
+        debian_package="npm",
+        by_hand="install npm, which comes with Node.js elsewhere",
+    ),
 }
 
 
