@@ -1,5 +1,6 @@
 """A real browser's WebSocket, on the page's own origin and under its policy."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -55,18 +56,24 @@ async def seen_by(page: Page) -> Any:
     return await page.evaluate("() => window.seen")
 
 
+async def an_empty_page(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Of another server, without a policy."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n"
+    writer.write(head + b"<p>elsewhere</p>")
+    await writer.drain()
+    writer.close()
+
+
 async def test_another_servers_page_gets_no_socket(
     profile: BrowserContext, service: Service, client: Client
 ) -> None:
     conversation = await client.conversation(model="demo/echo")
     page = await profile.new_page()
-    # Under another name it is another origin.
-    await page.goto(f"http://localhost:{service.port}/docs")
-    await page.evaluate(
-        f"(conversation) => ({CLIENT.replace('${location.host}', f'127.0.0.1:{service.port}')})"
-        "(conversation)",
-        conversation,
-    )
-    seen = await seen_by(page)
+    async with await asyncio.start_server(an_empty_page, "127.0.0.1", 0) as elsewhere:
+        port = elsewhere.sockets[0].getsockname()[1]
+        await page.goto(f"http://127.0.0.1:{port}/")
+        host = f"127.0.0.1:{service.port}"
+        await page.evaluate(CLIENT.replace("${location.host}", host), conversation)
+        seen = await seen_by(page)
     assert (seen["closed"], seen["last"]) == (1006, 0)
     assert await client.messages(conversation) == []

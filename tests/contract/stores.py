@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from llmchat.access.members import MemberStore
+from llmchat.chat.speaking import NoteStore
 from llmchat.domain import (
     LOCAL_OWNER,
     Conversation,
@@ -36,6 +37,7 @@ from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.database import Database
 from llmchat.store.generations import SqlGenerationStore
 from llmchat.store.members import SqlMemberStore
+from llmchat.store.notes import SqlNoteStore
 from llmchat.store.postgres import PostgresDatabase
 from llmchat.store.sqlite import SqliteDatabase
 from llmchat.text import clean
@@ -59,6 +61,7 @@ class Stores:
     conversations: ConversationStore
     generations: GenerationStore
     members: MemberStore
+    notes: NoteStore
     time: SetTime
 
     async def conversation(self, owner: OwnerId = ME, title: str | None = None) -> Conversation:
@@ -157,6 +160,7 @@ def stores_in(database: Database) -> Stores:
         SqlConversationStore(database, time.now),
         SqlGenerationStore(database, time.now),
         SqlMemberStore(database, time.now),
+        SqlNoteStore(database, time.now),
         time,
     )
 
