@@ -31,11 +31,12 @@ async def test_an_example_prints_the_answer(
         conversation = await client.conversation(**model)
         url = service.base_url.replace("http", "ws", 1)
         done = await asyncio.to_thread(
-            subprocess.run,
-            [*command, script, url, conversation],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            check=False,
+            lambda: subprocess.run(
+                [*command, script, url, conversation],
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE_SECONDS,
+                check=False,
+            )
         )
     assert done.stdout == "You said: the quick brown fox", done.stderr

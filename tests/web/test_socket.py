@@ -4,12 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from tests.client import Client, Json
 from tests.sockets import PATIENCE_SECONDS, joined, opened
 from tests.upstream import answer_text
 from tests.web.conftest import UNPACED
-from tests.web.shapes import CONVERSATION, MESSAGE, utc
+from tests.web.shapes import CONVERSATION, MESSAGE, problem_of, utc
 
 ECHO = {"model": "demo/echo", "params": {"extra": UNPACED}}
 ENDLESS: Json = {
@@ -334,3 +335,30 @@ async def test_who_leaves_without_a_word_is_no_longer_there(
         async with asyncio.timeout(PATIENCE_SECONDS):
             # All are one user here: they are there for as long as one of them is.
             assert (await ann.join(conversation))["members"] == ["local"]
+
+
+@pytest.mark.parametrize(
+    ("host", "headers", "status"),
+    [
+        ("evil.example", {}, 421),
+        ("127.0.0.1", {"Origin": "https://evil.example"}, 403),
+        ("localhost", {"Origin": "null"}, 403),
+    ],
+)
+async def test_a_page_elsewhere_reaches_no_open_service(
+    base_url: str, host: str, headers: dict[str, str], status: int
+) -> None:
+    port = base_url.rpartition(":")[2]
+    with pytest.raises(InvalidStatus) as refusal:
+        async with opened(f"http://{host}:{port}", headers, host="127.0.0.1", port=int(port)):
+            pass
+    assert refusal.value.response.status_code == status
+
+
+async def test_what_is_no_handshake_is_told_what_there_is(client: Client) -> None:
+    answer = await client.http.get("/api/ws")
+    assert problem_of(answer, 426)["type"] == "upgrade_required"
+    half = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    assert (await client.http.get("/api/ws", headers=half)).status_code == 400
+    assert (await client.http.get("/health/live", headers=half)).status_code == 200
+    assert (await client.http.post("/api/ws", headers=half)).status_code == 405

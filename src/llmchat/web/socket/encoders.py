@@ -15,10 +15,12 @@ from llmchat.chat.feed import (
 from llmchat.chat.rooms import Company
 from llmchat.chat.watching import Snapshot
 from llmchat.errors import Problem
-from llmchat.events import Entry, name_of
+from llmchat.events import Delta, Entry, name_of
 from llmchat.ids import ConversationId, GenerationId
 from llmchat.web.schemas import conversation_of, message_of
 from llmchat.web.sse import event_members
+
+_LARGE_CHARS = 2048
 
 
 def frame(type: str, ref: str | None = None, /, **members: Any) -> bytes:
@@ -54,13 +56,20 @@ def announcement(id: ConversationId, news: MessageAdded | ConversationChanged | 
             return frame("typing", conversation_id=id, user=news.user, typing=news.typing)
 
 
+def event(conversation: ConversationId, id: GenerationId, entry: Entry) -> bytes:
+    if isinstance(entry.event, Delta) and len(entry.event.text) > _LARGE_CHARS:
+        return _remembered_large(conversation, id, entry)
+    return _remembered(conversation, id, entry)
+
+
 def _encode_event(conversation: ConversationId, id: GenerationId, entry: Entry) -> bytes:
     of = {"conversation_id": conversation, "generation_id": id}
     return frame(name_of(entry.event), **{**event_members(entry), **of})
 
 
 # All in a room share their entries, so each frame is made once for all of them.
-event = lru_cache(maxsize=256)(_encode_event)
+_remembered = lru_cache(maxsize=512)(_encode_event)
+_remembered_large = lru_cache(maxsize=16)(_encode_event)
 
 
 def error(problem: Problem, ref: str | None) -> bytes:

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from llmchat.chat.feed import ConversationDeleted, GenerationStarted, MemberRemoved
 from llmchat.chat.rooms import Company
 from llmchat.chat.watching import GenerationEvents, Idle, Sight, Snapshot
+from llmchat.errors import NotFound
 from llmchat.events import Entry
 from llmchat.ids import ConversationId, GenerationId
 from llmchat.web.socket import encoders
@@ -41,6 +42,8 @@ class RoomReading:
             await self._tell(sight)
             self._ref = None
             return
+        # Removed, or deleted, between the question and the look.
+        raise NotFound(f"There is no conversation {self._id}.")
 
     async def go_on(self) -> None:
         """Until the room is closed to this reader; then says so."""

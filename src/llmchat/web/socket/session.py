@@ -82,7 +82,11 @@ class Session:
         sights = await self._use.rooms.enter(self._me.user, id, idle_seconds=idle_seconds)
         await self._leave(id)
         room = RoomReading(id, sights, self._outbox, self._use.rooms.company, self._unfollow_all)
-        await room.begin(ref)
+        try:
+            await room.begin(ref)
+        except BaseException:
+            await room.leave()
+            raise
         self._rooms[id] = room, self._tasks.start(self._go_on(id, room), name=f"room {id}")
 
     async def _go_on(self, id: ConversationId, room: RoomReading) -> None:
