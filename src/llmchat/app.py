@@ -32,7 +32,6 @@ from llmchat.chat.speaking import Speaking
 from llmchat.chat.stopping import Stopping
 from llmchat.chat.sweep import Sweep
 from llmchat.chat.titles import Titles
-from llmchat.chat.watching import ConversationWatch
 from llmchat.clock import Clock
 from llmchat.engines import Engines, open_engines
 from llmchat.errors import StorageUnavailable
@@ -66,7 +65,6 @@ class Parts:
     conversations: SqlConversationStore
     generations: SqlGenerationStore
     budget: Budget
-    feed: Feed
     news: News
     rooms: Rooms
     runner: Runner
@@ -85,7 +83,7 @@ class Parts:
         runs to its end."""
         self.runner.draining = True
         self.engines.log.release_readers()
-        self.feed.release()
+        self.rooms.release()
         await self.runner.drain(grace_seconds=self.settings.shutdown_grace_seconds)
         if not self.runner.hands_over and not self.engines.shared:
             await self.sweep.recover_all()
@@ -144,9 +142,8 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
     running = _runner(settings, engines, clock, generations, prompts, tokens, titles)
     runner = await stack.enter_async_context(running)
     recovery, sweep = _recovery(settings, engines, runner, generations, models, tokens)
-    rooms = await gathering.open_rooms(engines, conversations, feed, stack)
-    heard = partial(gathering.heard, runner, sweep, news, rooms=rooms)
-    engines.signals.listen(heard, rooms.lose)
+    heard = partial(gathering.heard, runner, sweep, news)
+    rooms = await gathering.open_rooms(engines, conversations, feed, heard, stack)
     if not engines.shared:
         # Before the first request: whoever comes back after a crash finds its generation ended.
         await sweep.recover_all()
@@ -163,7 +160,6 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
         conversations=conversations,
         generations=generations,
         budget=budget,
-        feed=feed,
         news=news,
         rooms=rooms,
         runner=runner,
@@ -176,9 +172,13 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
         rates=await stack.enter_async_context(aclosing(entrance.rates(settings))),
         first_key=await entrance.first_key(settings, keys, audit),
     )
+    await _warn(parts)
+    return parts
+
+
+async def _warn(parts: Parts) -> None:
     for warning in await parts.warnings():
         _log.warning("A promise does not hold", why=warning)
-    return parts
 
 
 def _runner(
@@ -233,6 +233,17 @@ def _recovery(
     return recovery, sweep
 
 
+def _speaking(parts: Parts, chat: ChatService) -> Speaking:
+    return Speaking(
+        chat=chat,
+        conversations=parts.conversations,
+        notes=SqlNoteStore(parts.engines.database, parts.now),
+        models=parts.models,
+        news=parts.news,
+        rooms=parts.rooms,
+    )
+
+
 def _services(parts: Parts) -> Services:
     settings, log = parts.settings, parts.engines.log
     stopping = Stopping(parts.runner, parts.recovery, parts.generations)
@@ -254,14 +265,7 @@ def _services(parts: Parts) -> Services:
         audit=parts.audit,
         places=Places(per_caller=settings.max_streams_per_caller, in_all=settings.max_streams),
         chat=chat,
-        speaking=Speaking(
-            chat=chat,
-            conversations=parts.conversations,
-            notes=SqlNoteStore(parts.engines.database, parts.now),
-            models=parts.models,
-            news=parts.news,
-            feed=parts.feed,
-        ),
+        speaking=_speaking(parts, chat),
         rooms=parts.rooms,
         socket_origins=settings.cors_origins or (),
         history=HistoryService(
@@ -276,7 +280,7 @@ def _services(parts: Parts) -> Services:
             news=parts.news,
             now=parts.now,
         ),
-        watch=ConversationWatch(parts.conversations, log, parts.feed),
+        watch=parts.rooms.watch,
         models=parts.models,
         not_ready=parts.not_ready,
         warnings=parts.warnings,

@@ -1,5 +1,6 @@
 """Where people meet: rooms, with who is in them, put together."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from llmchat.chat.feed import Feed
@@ -16,12 +17,16 @@ from llmchat.store.base import ConversationStore
 
 
 async def open_rooms(
-    engines: Engines, conversations: ConversationStore, feed: Feed, stack: AsyncExitStack
+    engines: Engines,
+    conversations: ConversationStore,
+    feed: Feed,
+    hear: Callable[[Signal], None],
+    stack: AsyncExitStack,
 ) -> Rooms:
-    """The stack closes them."""
+    """The stack closes them. From now on they, and `hear`, get what other processes tell."""
     typists = Typists(feed, engines.signals)
     stack.callback(typists.close)
-    return Rooms(
+    rooms = Rooms(
         conversations=conversations,
         watch=ConversationWatch(conversations, engines.log, feed),
         feed=feed,
@@ -29,10 +34,15 @@ async def open_rooms(
         typists=typists,
     )
 
+    def heard_by_all(signal: Signal) -> None:
+        hear(signal)
+        rooms.hear(signal)
 
-def heard(
-    runner: Runner, sweep: Sweep, news: News, signal: Signal, *, rooms: Rooms | None = None
-) -> None:
+    engines.signals.listen(heard_by_all, rooms.lose)
+    return rooms
+
+
+def heard(runner: Runner, sweep: Sweep, news: News, signal: Signal) -> None:
     """What another process tells, to whom it is for."""
     match signal:
         case StopWanted(id):
@@ -41,5 +51,5 @@ def heard(
             sweep.wake()
         case Happened():
             news.hear(signal)
-        case _ if rooms is not None:
-            rooms.hear(signal)
+        case _:
+            pass  # For the rooms.

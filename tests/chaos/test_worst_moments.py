@@ -171,7 +171,7 @@ async def test_a_tab_that_missed_too_much_begins_anew_and_has_all_of_the_answer(
         turn = await house.chat.send(LOCAL_OWNER, house.conversation, "much", story(100_000, 400))
         for _ in range(3):
             await asyncio.sleep(SOON_SECONDS)
-            house.parts.feed.announce(house.conversation, *[changed] * MISSED)
+            house.parts.rooms.feed.announce(house.conversation, *[changed] * MISSED)
         answer, last, snapshots = "", 0, 0
         stopping: asyncio.Task[Progress] | None = None
         async for sight in sights:

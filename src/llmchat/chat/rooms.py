@@ -11,7 +11,7 @@ from llmchat.chat.typists import Typists
 from llmchat.chat.watching import ConversationWatch, Sight
 from llmchat.errors import ShuttingDown
 from llmchat.ids import ConversationId, OwnerId
-from llmchat.signals.base import Present, RollCall, Types
+from llmchat.signals.base import Present, RollCall, Signal, Types
 from llmchat.store.base import ConversationStore
 
 
@@ -37,8 +37,8 @@ class Rooms:
         typists: Typists,
     ) -> None:
         self._conversations = conversations
-        self._watch = watch
-        self._feed = feed
+        self.watch = watch
+        self.feed = feed
         self._presence = presence
         self._typists = typists
 
@@ -47,7 +47,7 @@ class Rooms:
     ) -> AsyncGenerator[Sight, None]:
         """Be there for as long as what happens is read: see ConversationWatch.open. Raises
         ShuttingDown, too."""
-        sights = await self._watch.open(user, id, idle_seconds=idle_seconds)
+        sights = await self.watch.open(user, id, idle_seconds=idle_seconds)
         return self._present(user, id, sights)
 
     def company(self, id: ConversationId) -> Company:
@@ -71,24 +71,30 @@ class Rooms:
 
     async def over(self) -> None:
         """Returns when this process shuts down."""
-        await self._feed.over.wait()
+        await self.feed.over.wait()
+
+    def release(self) -> None:
+        """Send everybody away, now and from now on: we shut down."""
+        self.feed.release()
 
     def refuse_when_over(self) -> None:
         """Raises ShuttingDown."""
-        if self._feed.released:
+        if self.feed.released:
             raise ShuttingDown
 
-    def hear(self, signal: Present | RollCall | Types) -> None:
-        """Another process said it."""
+    def hear(self, signal: Signal) -> None:
+        """Another process said it; what is not about rooms is for others."""
         match signal:
             case Types():
                 self._typists.hear(signal)
-            case _:
+            case Present() | RollCall():
                 self._presence.hear(signal)
+            case _:
+                pass
 
     def lose(self) -> None:
         """Some of what others said may have been lost."""
-        self._feed.lose()
+        self.feed.lose()
         self._presence.ask()
 
     async def _present(

@@ -5,11 +5,11 @@ from typing import Protocol
 
 from llmchat.access.members import Right
 from llmchat.chat.addressing import is_addressed
-from llmchat.chat.feed import Feed, MessageAdded
+from llmchat.chat.feed import MessageAdded
 from llmchat.chat.news import News
+from llmchat.chat.rooms import Rooms
 from llmchat.chat.service import Ask, ChatService
 from llmchat.domain import Note, Part, ReplyMode, ToolResult, Turn
-from llmchat.errors import ShuttingDown
 from llmchat.ids import ConversationId, MessageId, OwnerId
 from llmchat.providers.base import Models
 from llmchat.store.base import ACTIVE_LEAF, ActiveLeaf, ConversationStore, IdempotencyKey
@@ -50,14 +50,14 @@ class Speaking:
         notes: NoteStore,
         models: Models,
         news: News,
-        feed: Feed,
+        rooms: Rooms,
     ) -> None:
         self._chat = chat
         self._conversations = conversations
         self._notes = notes
         self._models = models
         self._news = news
-        self._feed = feed
+        self._rooms = rooms
 
     async def say(
         self,
@@ -102,8 +102,7 @@ class Speaking:
         parts: Sequence[Part],
         parent_id: MessageId | ActiveLeaf | None,
     ) -> Note | None:
-        if self._feed.released:
-            raise ShuttingDown
+        self._rooms.refuse_when_over()
         note = await self._notes.add(
             author, id, content, parts=parts, parent_id=parent_id, idempotency=ask.idempotency
         )
