@@ -7,7 +7,7 @@ from functools import partial
 import structlog
 from fastapi import FastAPI
 
-from llmchat import answering, entrance
+from llmchat import answering, entrance, gathering
 from llmchat.access.audit import Audit
 from llmchat.access.keys import Keys
 from llmchat.catalogue import providers_of, token_counter
@@ -29,7 +29,6 @@ from llmchat.parts import VERSION, Parts
 from llmchat.providers.base import Tokens
 from llmchat.providers.factory import ProviderFactory
 from llmchat.settings import Settings
-from llmchat.signals.base import Abandoned, Happened, Signal, StopWanted
 from llmchat.store.audit import SqlAuditStore
 from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.generations import SqlGenerationStore
@@ -83,9 +82,9 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
     runner = await stack.enter_async_context(running)
     leftovers = Leftovers(engines.log, spending, tokens, prompts.prepare)
     recovery, sweep = _recovery(settings, engines, runner, generations, models, leftovers)
-    engines.signals.listen(partial(_heard, runner, sweep, news), feed.lose)
-    if not engines.shared:
-        await _end_what_died(sweep, spending)
+    heard = partial(gathering.heard, runner, sweep, news)
+    rooms = await gathering.open_rooms(engines, conversations, feed, heard, stack)
+    await _end_what_died(engines, sweep, spending)
     await stack.enter_async_context(sweep)
     await stack.enter_async_context(answering.retention(settings, engines.log, clock))
     keys = await stack.enter_async_context(aclosing(Keys(SqlKeyStore(engines.database), clock.now)))
@@ -98,8 +97,8 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
         generations=generations,
         budget=budget,
         spending=spending,
-        feed=feed,
         news=news,
+        rooms=rooms,
         runner=runner,
         recovery=recovery,
         sweep=sweep,
@@ -168,17 +167,9 @@ def _recovery(
     return recovery, sweep
 
 
-async def _end_what_died(sweep: Sweep, spending: Spending) -> None:
-    """Before the first request: whoever comes back after a crash finds its generation ended."""
-    await sweep.recover_all()
-    await spending.end_dead()
-
-
-def _heard(runner: Runner, sweep: Sweep, news: News, signal: Signal) -> None:
-    match signal:
-        case StopWanted(id):
-            runner.stop_here(id)
-        case Abandoned():
-            sweep.wake()
-        case Happened():
-            news.hear(signal)
+async def _end_what_died(engines: Engines, sweep: Sweep, spending: Spending) -> None:
+    """Before the first request: whoever comes back after a crash finds its generation ended. What
+    others may still be writing is the sweep's."""
+    if not engines.shared:
+        await sweep.recover_all()
+        await spending.end_dead()

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from llmchat import datadir
 from llmchat.catalogue import providers_of, token_counter
-from llmchat.domain import Model, Params, Prompt, PromptMessage, Role
+from llmchat.domain import Model, Params, Role
 from llmchat.engines import database_path, schema_url
 from llmchat.errors import (
     DataDirLocked,
@@ -25,6 +25,7 @@ from llmchat.errors import (
     UpstreamTimeout,
     UpstreamTruncated,
 )
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.base import Health
 from llmchat.providers.factory import ProviderFactory, Source
 from llmchat.redis import RedisClient, broken_promises

@@ -9,14 +9,15 @@ from llmchat.chat.quota import Quota
 from llmchat.chat.responses import ResponseService
 from llmchat.chat.service import ChatService
 from llmchat.chat.sharing import SharingService
+from llmchat.chat.speaking import Speaking
 from llmchat.chat.stopping import Stopping
-from llmchat.chat.watching import ConversationWatch
 from llmchat.parts import VERSION, Parts
 from llmchat.store.archives import SqlArchiveStore
 from llmchat.store.clientmessages import SqlClientMessages
 from llmchat.store.feedback import SqlFeedbackStore
 from llmchat.store.items import SqlItemStore
 from llmchat.store.members import SqlMemberStore
+from llmchat.store.notes import SqlNoteStore
 from llmchat.store.responses import SqlResponseStore
 from llmchat.store.usage import SqlUsageStore
 from llmchat.web.deps import Services
@@ -36,6 +37,9 @@ def services_of(parts: Parts) -> Services:
         audit=parts.audit,
         places=Places(per_caller=settings.max_streams_per_caller, in_all=settings.max_streams),
         chat=chat,
+        speaking=_speaking(parts, chat),
+        rooms=parts.rooms,
+        socket_origins=settings.cors_origins or (),
         asking=AskingService(
             models=parts.models,
             runner=parts.runner,
@@ -52,9 +56,12 @@ def services_of(parts: Parts) -> Services:
         client_messages=SqlClientMessages(database),
         items=ItemService(conversations, SqlItemStore(database, parts.now), news),
         sharing=SharingService(
-            members=SqlMemberStore(database, parts.now), conversations=conversations, now=parts.now
+            members=SqlMemberStore(database, parts.now),
+            conversations=conversations,
+            news=news,
+            now=parts.now,
         ),
-        watch=ConversationWatch(conversations, log, parts.feed),
+        watch=parts.rooms.watch,
         models=parts.models,
         usage=SqlUsageStore(database, parts.now),
         not_ready=parts.not_ready,
@@ -79,4 +86,15 @@ def _chat(parts: Parts, stopping: Stopping, quota: Quota) -> ChatService:
         budget=parts.budget,
         spending=parts.spending,
         defaults=answering.defaults(parts.settings),
+    )
+
+
+def _speaking(parts: Parts, chat: ChatService) -> Speaking:
+    return Speaking(
+        chat=chat,
+        conversations=parts.conversations,
+        notes=SqlNoteStore(parts.engines.database, parts.now),
+        models=parts.models,
+        news=parts.news,
+        rooms=parts.rooms,
     )

@@ -12,9 +12,9 @@ from llmchat.access.keys import Keys
 from llmchat.access.rates import Rates
 from llmchat.access.tokens import IssuerTokens
 from llmchat.chat.budget import Budget
-from llmchat.chat.feed import Feed
 from llmchat.chat.news import News
 from llmchat.chat.recovery import Recovery
+from llmchat.chat.rooms import Rooms
 from llmchat.chat.runner import Runner
 from llmchat.chat.spending import Spending
 from llmchat.chat.sweep import Sweep
@@ -41,8 +41,8 @@ class Parts:
     generations: SqlGenerationStore
     budget: Budget
     spending: Spending
-    feed: Feed
     news: News
+    rooms: Rooms
     runner: Runner
     recovery: Recovery
     sweep: Sweep
@@ -59,7 +59,7 @@ class Parts:
         runs to its end."""
         self.runner.draining = True
         self.engines.log.release_readers()
-        self.feed.release()
+        self.rooms.release()
         await self.runner.drain(grace_seconds=self.settings.shutdown_grace_seconds)
         if not self.runner.hands_over and not self.engines.shared:
             await self.sweep.recover_all()

@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from llmchat.supervisor import AT_ONCE
+from llmchat.web.socketwire import BoundedSocket
 from llmchat.web.wire import BoundedHttp, patient_http
 
 # The drain has already ended the streams; what is still open after it is a client that stalls.
@@ -42,7 +43,10 @@ class Server(uvicorn.Server):
                 port=port,
                 loop="uvloop",
                 http=patient_http(body_seconds),
-                ws="none",
+                ws=BoundedSocket,
+                ws_max_size=app.state.max_body_bytes,
+                # A message that a client has compressed could be of any size.
+                ws_per_message_deflate=False,
                 lifespan="off",
                 log_config=None,
                 access_log=False,

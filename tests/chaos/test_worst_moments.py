@@ -19,7 +19,7 @@ from llmchat.events import Delta, is_terminal
 from llmchat.ids import ConversationId
 from llmchat.parts import Parts
 from llmchat.settings import load_settings
-from llmchat.store.base import ConversationDraft, TurnDraft
+from llmchat.store.drafts import ConversationDraft, TurnDraft
 from llmchat.tokenlog.sqlite import SqliteTokenLog
 from llmchat.web.deps import Services
 
@@ -172,7 +172,7 @@ async def test_a_tab_that_missed_too_much_begins_anew_and_has_all_of_the_answer(
         turn = await house.chat.send(LOCAL_OWNER, house.conversation, "much", story(100_000, 400))
         for _ in range(3):
             await asyncio.sleep(SOON_SECONDS)
-            house.parts.feed.announce(house.conversation, *[changed] * MISSED)
+            house.parts.rooms.feed.announce(house.conversation, *[changed] * MISSED)
         answer, last, snapshots = "", 0, 0
         stopping: asyncio.Task[Progress] | None = None
         async for sight in sights:

@@ -13,8 +13,9 @@ import httpx2
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from llmchat.domain import Model, Params, Prompt
+from llmchat.domain import Model, Params
 from llmchat.errors import UpstreamRejected, UpstreamTruncated, UpstreamUnavailable
+from llmchat.prompts import Prompt
 from llmchat.providers.gguf import GgufProvider
 from llmchat.tasks import cancel
 from tests.clients.llama_cpp import busy

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from llmchat.domain import Model, Params, Prompt, PromptMessage, Role
+from llmchat.domain import Model, Params, Role
 from llmchat.errors import UpstreamRejected
 from llmchat.events import Finished
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.openai import OpenAIProvider
 from llmchat.tasks import cancel
 from tests.client import Client

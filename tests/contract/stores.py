@@ -12,6 +12,7 @@ from llmchat.access.usage import Reservation, UsageStore
 from llmchat.chat.clientchats import ClientMessages
 from llmchat.chat.items import ItemStore
 from llmchat.chat.responses import ResponseStore
+from llmchat.chat.speaking import NoteStore
 from llmchat.domain import (
     LOCAL_OWNER,
     Conversation,
@@ -26,25 +27,23 @@ from llmchat.ids import ConversationId, MessageId, OwnerId, WorkerId
 from llmchat.library.base import ArchiveStore, FeedbackStore
 from llmchat.store import migrations
 from llmchat.store.archives import SqlArchiveStore
-from llmchat.store.base import (
-    ACTIVE_LEAF,
-    ActiveLeaf,
-    ConversationDraft,
-    ConversationStore,
-    GenerationStore,
-    IdempotencyKey,
-    ReplyDraft,
-    Settlement,
-    TurnDraft,
-    Unfinished,
-)
+from llmchat.store.base import ConversationStore, GenerationStore, Settlement, Unfinished
 from llmchat.store.clientmessages import SqlClientMessages
 from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.database import Database
+from llmchat.store.drafts import (
+    ACTIVE_LEAF,
+    ActiveLeaf,
+    ConversationDraft,
+    IdempotencyKey,
+    ReplyDraft,
+    TurnDraft,
+)
 from llmchat.store.feedback import SqlFeedbackStore
 from llmchat.store.generations import SqlGenerationStore
 from llmchat.store.items import SqlItemStore
 from llmchat.store.members import SqlMemberStore
+from llmchat.store.notes import SqlNoteStore
 from llmchat.store.postgres import PostgresDatabase
 from llmchat.store.responses import SqlResponseStore
 from llmchat.store.sqlite import SqliteDatabase
@@ -76,6 +75,7 @@ class Stores:
     client_messages: ClientMessages
     responses: ResponseStore
     items: ItemStore
+    notes: NoteStore
     time: SetTime
 
     async def conversation(self, owner: OwnerId = ME, title: str | None = None) -> Conversation:
@@ -182,6 +182,7 @@ def stores_in(database: Database) -> Stores:
         SqlClientMessages(database),
         SqlResponseStore(database),
         SqlItemStore(database, time.now),
+        SqlNoteStore(database, time.now),
         time,
     )
 

@@ -6,7 +6,7 @@ from llmchat.access.members import MemberRole
 from llmchat.domain import Status
 from llmchat.errors import Forbidden, Invalid, NotFound
 from llmchat.ids import OwnerId
-from llmchat.store.base import ReplyDraft
+from llmchat.store.drafts import ReplyDraft
 from tests.contract.stores import ME, MODEL, WORKER, Stores, ending
 
 BOB = OwnerId("bob")

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from llmchat.domain import Status, Turn
 from llmchat.ids import GenerationId
-from llmchat.store.base import Checkpoint, IdempotencyKey
+from llmchat.store.base import Checkpoint
+from llmchat.store.drafts import IdempotencyKey
 from tests.contract.stores import ME, OTHER_WORKER, TEXTS, WORKER, Stores, ending
 
 NOBODYS = GenerationId("gen_none")

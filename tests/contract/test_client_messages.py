@@ -8,7 +8,7 @@ from llmchat.domain import Conversation, Params, Role, ToolResult, Turn
 from llmchat.errors import NotFound
 from llmchat.events import ToolCall
 from llmchat.ids import MessageId
-from llmchat.store.base import (
+from llmchat.store.drafts import (
     ACTIVE_LEAF,
     ActiveLeaf,
     ConversationDraft,

@@ -7,7 +7,7 @@ import pytest
 
 from llmchat.domain import Conversation, Params, Wanted
 from llmchat.errors import Malformed, NotFound
-from llmchat.store.base import ConversationDraft, IdempotencyKey
+from llmchat.store.drafts import ConversationDraft, IdempotencyKey
 from tests.contract.stores import ME, STRANGER, TEXTS, Stores
 
 HOUR_SECONDS = 3600

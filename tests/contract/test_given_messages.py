@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from llmchat.domain import Asked, Image, Params, PromptMessage, Role
+from llmchat.domain import Image, Params, Role
 from llmchat.errors import Busy, Invalid, NotFound
 from llmchat.events import ToolCall
 from llmchat.ids import GenerationId
-from llmchat.store.base import ConversationDraft, IdempotencyKey, TurnDraft
+from llmchat.prompts import Asked, PromptMessage
+from llmchat.store.drafts import ConversationDraft, IdempotencyKey, TurnDraft
 from tests.contract.stores import ME, MODEL, STRANGER, Stores
 
 CALL = ToolCall(0, "call_a", "weather", "{}")

@@ -10,13 +10,8 @@ import pytest
 from llmchat.domain import Conversation, Params, Turn, Wanted
 from llmchat.errors import LlmchatError, NotFound
 from llmchat.ids import ConversationId, GenerationId, MessageId
-from llmchat.store.base import (
-    ConversationDraft,
-    ConversationStore,
-    GenerationStore,
-    ReplyDraft,
-    TurnDraft,
-)
+from llmchat.store.base import ConversationStore, GenerationStore
+from llmchat.store.drafts import ConversationDraft, ReplyDraft, TurnDraft
 from tests.contract.stores import ME, MODEL, STRANGER, Stores
 
 EXTERNAL_ID = "their own name"

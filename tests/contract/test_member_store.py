@@ -8,7 +8,7 @@ from llmchat.access.members import Link, Member, MemberRole, Right
 from llmchat.domain import Conversation, OnBusy, Params, Turn, Wanted
 from llmchat.errors import Forbidden, Invalid, NotFound
 from llmchat.ids import GenerationId, LinkId, OwnerId
-from llmchat.store.base import IdempotencyKey, ReplyDraft, TurnDraft
+from llmchat.store.drafts import IdempotencyKey, ReplyDraft, TurnDraft
 from tests.contract.stores import ME, MODEL, STRANGER, Stores
 
 VIEWER, EDITOR, GONE = OwnerId("viewer"), OwnerId("editor"), OwnerId("gone")

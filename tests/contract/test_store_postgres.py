@@ -11,7 +11,8 @@ from sqlalchemy import event
 from llmchat.domain import OnBusy, Turn, Wanted
 from llmchat.errors import Busy, NotFound
 from llmchat.ids import ConversationId, MessageId, WorkerId
-from llmchat.store.base import Checkpoint, ConversationDraft, IdempotencyKey
+from llmchat.store.base import Checkpoint
+from llmchat.store.drafts import ConversationDraft, IdempotencyKey
 from llmchat.store.postgres import PostgresDatabase
 from tests import postgres
 from tests.contract.sessions import database_of, until_waiting

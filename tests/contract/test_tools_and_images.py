@@ -22,7 +22,7 @@ from llmchat.domain import (
 from llmchat.errors import Busy, Invalid
 from llmchat.events import ToolCall
 from llmchat.ids import MessageId
-from llmchat.store.base import ACTIVE_LEAF, ActiveLeaf, IdempotencyKey, TurnDraft
+from llmchat.store.drafts import ACTIVE_LEAF, ActiveLeaf, IdempotencyKey, TurnDraft
 from tests.contract.stores import ME, MODEL, TEXTS, WORKER, Stores, ending
 
 KEY = IdempotencyKey("key", "the same request")

@@ -7,7 +7,7 @@ import pytest
 from llmchat.domain import OnBusy, Role, Status, Turn
 from llmchat.errors import Busy, Invalid, NotFound
 from llmchat.ids import MessageId
-from llmchat.store.base import IdempotencyKey
+from llmchat.store.drafts import IdempotencyKey
 from tests.contract.stores import ME, STRANGER, TEXTS, WORKER, Stores, ending
 
 DAY_SECONDS = 24 * 3600

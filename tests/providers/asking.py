@@ -6,9 +6,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmchat.domain import Model, Params, Prompt, PromptMessage, Role
+from llmchat.domain import Model, Params, Role
 from llmchat.errors import ProviderError
 from llmchat.events import Channel, Delta, Finished, ToolCall
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.anthropic import AnthropicProvider
 from llmchat.providers.base import Provider, ProviderEvent, Restarted
 from llmchat.providers.ollama import OllamaProvider

@@ -3,9 +3,10 @@
 from contextlib import aclosing
 from typing import Any
 
-from llmchat.domain import Prompt, PromptMessage, Role
+from llmchat.domain import Role
 from llmchat.errors import ProviderError
 from llmchat.events import Delta, Finished
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.base import ProviderEvent
 from llmchat.providers.responses import ReadingOn, ResponsesProvider
 from tests.providers.asking import KEY, Heard

@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from llmchat.domain import Prompt
+from llmchat.prompts import Prompt
 from llmchat.providers.websocket import WebSocketProvider
 from llmchat.providers.websocket_dialect import Dialect
 from llmchat.tasks import TaskSet

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from llmchat.domain import Image, Params, Part, Prompt, PromptMessage, Role
+from llmchat.domain import Image, Params, Part, Role
 from llmchat.errors import UpstreamRejected, UpstreamUnavailable
 from llmchat.events import ToolCall
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.anthropic import AnthropicProvider
 from tests.providers.asking import KEY, SAID, Heard, anthropic_at, ask, listen
 from tests.providers.wire import http, wire

@@ -18,7 +18,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from llmchat.domain import Prompt
 from llmchat.errors import (
     CircuitOpen,
     ProviderError,
@@ -30,6 +29,7 @@ from llmchat.errors import (
     UpstreamUnavailable,
 )
 from llmchat.events import Delta, Finished
+from llmchat.prompts import Prompt
 from llmchat.providers.base import ProviderEvent
 from llmchat.providers.breaker import (
     PAUSE_SECONDS_FIRST,

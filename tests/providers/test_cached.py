@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from llmchat.domain import Image, Params, Prompt, PromptMessage, Role
+from llmchat.domain import Image, Params, Role
 from llmchat.errors import UpstreamTruncated
 from llmchat.events import Delta, Finished, ToolCall, Usage
 from llmchat.ids import OwnerId
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.base import ProviderEvent, Restarted
 from llmchat.providers.cached import AnswerCache, Cached
 from llmchat.tasks import cancel

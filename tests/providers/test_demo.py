@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmchat.domain import Image, Params, Part, Prompt, PromptMessage, Role
+from llmchat.domain import Image, Params, Part, Role
 from llmchat.errors import UpstreamRejected
 from llmchat.events import Finished, ToolCall, Usage
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.demo import DemoProvider
 from llmchat.text import clean
 from tests.providers.asking import Heard, listen

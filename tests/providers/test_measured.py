@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from llmchat.domain import Prompt, PromptMessage, Role
+from llmchat.domain import Role
 from llmchat.errors import UpstreamTruncated
 from llmchat.events import Delta, Finished, Usage
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.measured import Measured
 from llmchat.providers.tokens import TokenCounter
 from llmchat.providers.vocabularies import installed_vocabularies

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from llmchat.domain import Prompt, PromptMessage, Role
+from llmchat.domain import Role
 from llmchat.errors import (
     ProviderError,
     UpstreamRejected,
@@ -19,6 +19,7 @@ from llmchat.errors import (
 from llmchat.events import Delta, Finished, ToolCall, Usage
 from llmchat.ids import OwnerId
 from llmchat.metering import NOTHING, Attempt, Meter, Price
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.base import Provider, ProviderEvent
 from llmchat.providers.cached import AnswerCache, Cached
 from llmchat.providers.fallback import Choice, Fallback

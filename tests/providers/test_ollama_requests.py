@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from llmchat.domain import Image, Params, Part, Prompt, PromptMessage, Role
+from llmchat.domain import Image, Params, Part, Role
 from llmchat.errors import UpstreamMalformed, UpstreamRejected, UpstreamUnavailable
 from llmchat.events import ToolCall
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.base import NoModels
 from llmchat.providers.factory import ProviderFactory, Source
 from tests.providers.asking import KEY, SAID, Heard, ask, listen, ollama_at, prompt

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from llmchat.domain import Image, Params, Prompt, PromptMessage, Role
+from llmchat.domain import Image, Params, Role
 from llmchat.errors import UpstreamRejected, UpstreamUnauthorized
 from llmchat.events import ToolCall
 from llmchat.mock.ledger import json_object
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.openai import OpenAIProvider
 from llmchat.providers.transport import proxy_for
 from tests.providers.asking import KEY, SAID, ask, listen, openai_at, prompt

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from llmchat.domain import Prompt, PromptMessage, Role
+from llmchat.domain import Role
 from llmchat.errors import (
     UpstreamMalformed,
     UpstreamTruncated,
     UpstreamUnavailable,
 )
 from llmchat.events import Delta
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.responses import ResponsesProvider
 from llmchat.providers.retrying import Retrying
 from llmchat.text import clean

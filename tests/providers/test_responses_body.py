@@ -7,9 +7,10 @@ import pytest
 from openai.types.responses.response_create_params import ResponseCreateParamsStreaming
 from pydantic import TypeAdapter
 
-from llmchat.domain import Image, Params, Prompt, PromptMessage, Role
+from llmchat.domain import Image, Params, Role
 from llmchat.errors import UpstreamRejected
 from llmchat.events import ToolCall
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.responses_body import body_of_prompt
 from tests.providers.asking import SAID
 from tests.providers.asking import prompt as asked

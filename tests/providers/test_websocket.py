@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from llmchat.domain import Image, Params, Prompt, PromptMessage, Role
+from llmchat.domain import Image, Params, Role
 from llmchat.errors import UpstreamRejected
 from llmchat.events import ToolCall
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.websocket_dialect import Dialect
 from tests.providers.asking import KEY, SAID, listen, prompt
 from tests.providers.socket_server import DONE, Message, hear, socket_at

@@ -6,9 +6,10 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from llmchat.domain import Model, Prompt
+from llmchat.domain import Model
 from llmchat.errors import UpstreamTruncated, UpstreamUnavailable
 from llmchat.events import Channel, Delta, Finished
+from llmchat.prompts import Prompt
 from llmchat.providers.base import ProviderEvent
 
 _MOST_TOKENS = 60

@@ -3,9 +3,9 @@
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
-from llmchat.domain import Prompt
 from llmchat.events import Entry, Event, since
 from llmchat.ids import GenerationId, WorkerId
+from llmchat.prompts import Prompt
 from llmchat.tokenlog.base import NOBODY
 from llmchat.tokenlog.redis_scripts import APPEND
 from tests.simulation.connections import SimulatedClient, SimulatedTokenLog

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from llmchat.app import _heard
 from llmchat.chat.budget import Budget
 from llmchat.chat.clocks import Clocks
 from llmchat.chat.context import Prompts
@@ -22,6 +21,7 @@ from llmchat.chat.spending import Spending
 from llmchat.chat.stopping import Stopping
 from llmchat.chat.sweep import Sweep
 from llmchat.domain import Params
+from llmchat.gathering import heard
 from llmchat.ids import WorkerId
 from llmchat.providers.tokens import TokenCounter
 from llmchat.tasks import cancel
@@ -106,7 +106,7 @@ class Process:
             generations=place.generations,
             lease_seconds=LEASE_SECONDS,
         )
-        signals.listen(partial(_heard, runner, sweep, news), feed.lose)
+        signals.listen(partial(heard, runner, sweep, news), feed.lose)
         await stack.enter_async_context(signals)
         await stack.enter_async_context(sweep)
         self.runner = runner

@@ -4,9 +4,10 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Sequence
 
-from llmchat.domain import Model, Prompt
+from llmchat.domain import Model
 from llmchat.errors import UpstreamUnavailable
 from llmchat.events import Delta, Finished
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Health, Provider, ProviderEvent, prefilled
 from llmchat.providers.wrapper import Forgetful
 

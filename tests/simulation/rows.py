@@ -20,7 +20,8 @@ from llmchat.domain import (
 )
 from llmchat.errors import Busy, NotFound
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId, WorkerId
-from llmchat.store.base import RELEASED, Checkpoint, Lease, Settlement, TurnDraft, Unfinished
+from llmchat.store.base import RELEASED, Checkpoint, Lease, Settlement, Unfinished
+from llmchat.store.drafts import TurnDraft
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

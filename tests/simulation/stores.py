@@ -18,15 +18,8 @@ from llmchat.domain import (
 )
 from llmchat.errors import NotFound
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId, WorkerId
-from llmchat.store.base import (
-    Checkpoint,
-    ConversationDraft,
-    Lease,
-    ReplyDraft,
-    Settlement,
-    TurnDraft,
-    Unfinished,
-)
+from llmchat.store.base import Checkpoint, Lease, Settlement, Unfinished
+from llmchat.store.drafts import ConversationDraft, ReplyDraft, TurnDraft
 from tests.simulation.network import Network
 from tests.simulation.rows import Rows
 

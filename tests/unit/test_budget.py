@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmchat.chat.budget import Budget
-from llmchat.domain import Params, Prompt, PromptMessage, Role
+from llmchat.domain import Params, Role
 from llmchat.errors import Invalid, PromptTooLong
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.base import Count
 from llmchat.providers.factory import ProviderFactory, Source
 from llmchat.providers.tokens import TokenCounter

@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 from llmchat.chat.budget import Budget
 from llmchat.chat.context import Prompts, build_prompt
 from llmchat.chat.saying import sayings
-from llmchat.domain import Message, OnBusy, Params, PromptMessage, Role, Status
+from llmchat.domain import Message, OnBusy, Params, Role, Status
 from llmchat.errors import Invalid, NotFound, PromptTooLong
 from llmchat.events import ToolCall
 from llmchat.ids import ConversationId, MessageId
+from llmchat.prompts import PromptMessage
 from llmchat.providers.demo import DemoProvider
 from llmchat.providers.factory import ProviderFactory, Source
 from llmchat.providers.tokens import TokenCounter
-from llmchat.store.base import ConversationDraft
+from llmchat.store.drafts import ConversationDraft
 from tests.contract.clocks import SetTime
 from tests.contract.stores import ME, Stores, sqlite_stores
 from tests.contract.strategies import bounded

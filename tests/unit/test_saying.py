@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from llmchat.chat.context import build_prompt
 from llmchat.chat.saying import sayings
-from llmchat.domain import Image, Message, Params, Part, PromptMessage, Role, Status
+from llmchat.domain import Image, Message, Params, Part, Role, Status
 from llmchat.events import ToolCall
 from llmchat.ids import ConversationId, MessageId
+from llmchat.prompts import PromptMessage
 from tests.contract.clocks import SetTime
 from tests.contract.strategies import bounded, texts
 

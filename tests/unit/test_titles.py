@@ -8,8 +8,8 @@ from llmchat.chat.feed import Feed
 from llmchat.chat.news import News
 from llmchat.chat.spending import Spending
 from llmchat.chat.titles import Titles
-from llmchat.domain import Prompt
 from llmchat.events import Finished
+from llmchat.prompts import Prompt
 from llmchat.providers.base import ProviderEvent
 from llmchat.providers.factory import ProviderFactory, Source
 from llmchat.providers.tokens import TokenCounter

@@ -7,8 +7,9 @@ import splintr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmchat.domain import Image, Params, Prompt, PromptMessage, Role
+from llmchat.domain import Image, Params, Role
 from llmchat.events import ToolCall
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.estimate import Ratios, estimated_tokens
 from llmchat.providers.tokens import TokenCounter
 from llmchat.providers.vocabularies import (

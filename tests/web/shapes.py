@@ -20,6 +20,7 @@ CONVERSATION = {
     "generating",
     "created_at",
     "updated_at",
+    "reply_mode",
 }
 CONVERSATION_DETAIL = CONVERSATION | {"active_generations"}
 MESSAGE = {
@@ -39,6 +40,7 @@ MESSAGE = {
     "siblings",
     "feedback",
     "created_at",
+    "author",
 }
 GENERATION = {
     "id",

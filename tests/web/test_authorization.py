@@ -38,8 +38,8 @@ RESPOND = {"model": "demo/echo", "input": "hello", **UNPACED}
 ITEMS = {"items": [{"role": "user", "content": "hello"}]}
 SESSION = {"session_id": "mine", "message": "hello", **ECHO}
 PUBLIC = {"/api/session", "/api/shared/{secret}", "/health", "/health/live", "/health/ready"}
-# What is no operation of the API: files, and the document itself.
-PAGES = {"/", "/docs", "/openapi.json", "/static"}
+# What is no operation of the API: files, the document itself, and sockets.
+PAGES = {"/", "/docs", "/openapi.json", "/static", "/api/ws"}
 
 FAR = 4_000_000_000
 
@@ -104,6 +104,7 @@ ROWS: Mapping[tuple[str, str], Row] = {
     # Nothing is being written in it, which a client wants to know of a chat that is to be made.
     ("get", "/api/chat/{id}/stream"): Row("read", 204, "conversation", unseen=204),
     ("post", "/api/chat/{id}/stop"): Row("chat", 200, "conversation", part="editor"),
+    ("post", "/api/ws/ticket"): Row("chat", 201),
     ("get", "/api/keys"): Row("admin", 200),
     ("post", "/api/keys"): Row("admin", 201, body={"name": "x", "user": "somebody"}),
     ("delete", "/api/keys/{id}"): Row("admin", 204, "key"),

@@ -31,6 +31,7 @@ CONTRACT = {
     "/api/generations/{id}/stream": {"get"},
     "/api/generations/{id}/stop": {"post"},
     "/api/generations/{id}/ticket": {"post"},
+    "/api/ws/ticket": {"post"},
     "/api/session": {"post", "delete"},
     "/api/llm/models": {"get"},
     "/api/llm/health": {"get"},

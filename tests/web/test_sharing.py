@@ -170,7 +170,10 @@ def test_a_link_shows_title_and_messages_without_a_key(ann: Person) -> None:
     assert link["url"] == f"/api/shared/{link['secret']}"
     assert answer.status_code == 200
     assert answer.json()["title"] == "Foxes"
-    assert answer.json()["messages"] == ann.done("GET", f"{path}/messages")["items"]
+    messages = ann.done("GET", f"{path}/messages")["items"]
+    # Whoever has the link need not learn who wrote them.
+    assert answer.json()["messages"] == [{**message, "author": None} for message in messages]
+    assert messages[0]["author"]
     assert "a secret of Ann's" not in answer.text
     assert answer.headers["cache-control"] == "private, no-store"
     assert answer.headers["referrer-policy"] == "no-referrer"

@@ -7,7 +7,7 @@ from itertools import chain
 from llmchat.chat.budget import Budget
 from llmchat.chat.quota import Quota
 from llmchat.chat.runner import Runner
-from llmchat.domain import Params, Prompt, PromptMessage
+from llmchat.domain import Params
 from llmchat.errors import GenerationFailed, ShuttingDown
 from llmchat.events import (
     Entry,
@@ -20,6 +20,7 @@ from llmchat.events import (
     answerable_calls,
 )
 from llmchat.ids import OwnerId
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.base import Models, Provider
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from llmchat.domain import Conversation, Params, PromptMessage, Role
+from llmchat.domain import Conversation, Params, Role
 from llmchat.errors import PromptTooLong
+from llmchat.prompts import PromptMessage
 from llmchat.providers.base import Models, Tokens
-from llmchat.store.base import TurnDraft
+from llmchat.store.drafts import TurnDraft
 
 _HISTORY_TOKENS = 8192
 # Of the window, for an answer that has no limit of its own.

@@ -16,7 +16,7 @@ from llmchat.chat.service import Ask, ChatService
 from llmchat.domain import Conversation, Message, Part, Role, Status, ToolResult
 from llmchat.errors import Invalid, NotFound
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId
-from llmchat.store.base import ACTIVE_LEAF, ActiveLeaf, ConversationDraft, IdempotencyKey
+from llmchat.store.drafts import ACTIVE_LEAF, ActiveLeaf, ConversationDraft, IdempotencyKey
 
 _MOST_NAMES = 50
 _PAGE = 100

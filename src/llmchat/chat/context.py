@@ -5,8 +5,10 @@ from dataclasses import replace
 from functools import partial
 
 from llmchat.chat.budget import Budget
+from llmchat.chat.naming import named
 from llmchat.chat.saying import sayings
-from llmchat.domain import Generation, Message, Params, Prompt, PromptMessage, Role
+from llmchat.domain import Generation, Message, Params, Role
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.base import Models, Provider
 from llmchat.store.base import ConversationStore
 
@@ -65,7 +67,7 @@ class Prompts:
         prompt = build_prompt(
             name,
             conversation.system_prompt if told is None else told,
-            await self._conversations.branch(generation.message_id),
+            named(await self._conversations.branch(generation.message_id)),
             params,
             budget_tokens=self._budget.for_messages(model, params),
             count=partial(self._budget.count, model),

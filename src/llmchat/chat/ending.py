@@ -7,7 +7,7 @@ from datetime import datetime
 
 from llmchat.chat.patience import patiently
 from llmchat.chat.spending import Spending
-from llmchat.domain import Generation, Prompt, Status, Timing
+from llmchat.domain import Generation, Status, Timing
 from llmchat.errors import Interrupted, LogGone, OffsetConflict
 from llmchat.events import (
     Delta,
@@ -23,6 +23,7 @@ from llmchat.events import (
 )
 from llmchat.ids import WorkerId
 from llmchat.metering import NOTHING, Attempt, AttemptStatus
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Tokens
 from llmchat.store.base import GenerationStore, Settlement
 from llmchat.tokenlog.base import TokenLog

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from llmchat.domain import Conversation, Message
-from llmchat.ids import ConversationId, GenerationId
+from llmchat.ids import ConversationId, GenerationId, OwnerId
 
 _KEPT = 256
 
@@ -32,7 +32,33 @@ class ConversationDeleted:
     pass
 
 
-Announcement = MessageAdded | GenerationStarted | ConversationChanged | ConversationDeleted
+@dataclass(frozen=True, slots=True)
+class MemberRemoved:
+    """What they read of it ends."""
+
+    user: OwnerId
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceChanged:
+    """Somebody came or left; `present` are all who are there now."""
+
+    user: OwnerId
+    came: bool
+    present: Sequence[OwnerId]
+
+
+@dataclass(frozen=True, slots=True)
+class TypingChanged:
+    user: OwnerId
+    typing: bool
+
+
+Announcement = (
+    MessageAdded | GenerationStarted | ConversationChanged | ConversationDeleted | MemberRemoved
+)
+Passing = PresenceChanged | TypingChanged
+"""What nobody stores: who has missed it asks for how it is now."""
 
 
 class Subscription:
@@ -42,7 +68,7 @@ class Subscription:
         self._board = board
         self._cursor = board.count
 
-    async def news(self) -> Sequence[Announcement] | None:
+    async def news(self) -> Sequence[Announcement | Passing] | None:
         """What was announced since the last call, at least one; None when some is already
         forgotten and the watcher has to look at everything anew; empty at the end."""
         board = self._board
@@ -58,7 +84,7 @@ class Subscription:
 class _Board:
     def __init__(self) -> None:
         self.count = 0
-        self.recent: deque[Announcement] = deque(maxlen=_KEPT)
+        self.recent: deque[Announcement | Passing] = deque(maxlen=_KEPT)
         self.watchers = 0
         self.released = False
         self._change: asyncio.Future[None] | None = None
@@ -80,9 +106,14 @@ class Feed:
 
     def __init__(self) -> None:
         self._boards: dict[ConversationId, _Board] = {}
-        self.released = False
+        self.over = asyncio.Event()
+        """Set when we shut down."""
 
-    def announce(self, conversation: ConversationId, *news: Announcement) -> None:
+    @property
+    def released(self) -> bool:
+        return self.over.is_set()
+
+    def announce(self, conversation: ConversationId, *news: Announcement | Passing) -> None:
         if (board := self._boards.get(conversation)) is not None:
             board.recent.extend(news)
             board.count += len(news)
@@ -114,7 +145,7 @@ class Feed:
 
     def release(self) -> None:
         """End every subscription, now and from now on: we shut down."""
-        self.released = True
+        self.over.set()
         for board in self._boards.values():
             board.released = True
             board.wake()

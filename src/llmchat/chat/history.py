@@ -9,7 +9,8 @@ from llmchat.chat.news import News
 from llmchat.chat.stopping import Stopping
 from llmchat.domain import Conversation, Generation, Message, MessageOrder, Page, Wanted
 from llmchat.ids import ConversationId, MessageId, OwnerId
-from llmchat.store.base import ConversationDraft, ConversationStore
+from llmchat.store.base import ConversationStore
+from llmchat.store.drafts import ConversationDraft
 from llmchat.tokenlog.base import TokenLog
 
 

@@ -5,9 +5,10 @@ from typing import Literal, Protocol
 
 from llmchat.chat.feed import ConversationChanged, MessageAdded
 from llmchat.chat.news import News
-from llmchat.domain import Message, PromptMessage
+from llmchat.domain import Message
 from llmchat.errors import NotFound
 from llmchat.ids import ConversationId, MessageId, OwnerId
+from llmchat.prompts import PromptMessage
 from llmchat.store.base import ConversationStore
 
 Piece = Literal["content", "reasoning", "call"]

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from llmchat.chat.runner import Prepare
 from llmchat.chat.spending import Spending
-from llmchat.domain import Generation, Prompt, Status
+from llmchat.domain import Generation, Status
 from llmchat.errors import LlmchatError, LogGone, StorageUnavailable
 from llmchat.events import Delta, Entry, Reset, ToolCall, Usage
 from llmchat.metering import Attempt, AttemptStatus
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Tokens
 from llmchat.tokenlog.base import TokenLog
 

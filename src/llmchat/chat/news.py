@@ -10,6 +10,7 @@ from llmchat.chat.feed import (
     ConversationDeleted,
     Feed,
     GenerationStarted,
+    MemberRemoved,
     MessageAdded,
 )
 from llmchat.errors import NotFound, StorageUnavailable
@@ -72,6 +73,8 @@ class News:
                 return ConversationChanged(await self._conversations.get(owner, conversation))
             case "deleted":
                 return ConversationDeleted()
+            case "removed":
+                return MemberRemoved(OwnerId(id))
 
 
 def _id_of(news: Announcement) -> tuple[Kind, str]:
@@ -84,3 +87,5 @@ def _id_of(news: Announcement) -> tuple[Kind, str]:
             return "changed", conversation.id
         case ConversationDeleted():
             return "deleted", ""
+        case MemberRemoved(user):
+            return "removed", user

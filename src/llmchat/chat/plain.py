@@ -12,11 +12,11 @@ from llmchat.chat.ending import Ending
 from llmchat.chat.flow import Flow
 from llmchat.chat.spending import RunningCall, Spending
 from llmchat.chat.upstreams import Upstreams
-from llmchat.domain import Prompt
 from llmchat.errors import LlmchatError
 from llmchat.events import Entry, Failed, Started, Terminal, Transcript, fold
 from llmchat.ids import GenerationId, new_id
 from llmchat.metering import AttemptStatus
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Provider
 from llmchat.tasks import cancel
 from llmchat.tokenlog.base import TokenLog

@@ -7,10 +7,12 @@ from dataclasses import replace
 from llmchat.access.usage import Reservation
 from llmchat.chat.budget import Budget, at_least
 from llmchat.chat.spending import Spending
-from llmchat.domain import Conversation, Params, PromptMessage, Role
+from llmchat.domain import Conversation, Params, Role
 from llmchat.errors import NotFound
 from llmchat.ids import MessageId, OwnerId
-from llmchat.store.base import ActiveLeaf, ConversationStore, ReplyDraft, TurnDraft
+from llmchat.prompts import PromptMessage
+from llmchat.store.base import ConversationStore
+from llmchat.store.drafts import ActiveLeaf, ReplyDraft, TurnDraft
 
 # Older ones are hardly ever sent to a model.
 _MESSAGES_COUNTED = 200

@@ -11,18 +11,13 @@ from llmchat.access.members import Right
 from llmchat.chat.ending import started, terminal_of
 from llmchat.chat.history import HistoryService
 from llmchat.chat.service import Ask, ChatService
-from llmchat.domain import Asked, Generation, Json, Message, Params, Response, Role, Turn
+from llmchat.domain import Generation, Json, Message, Params, Role, Turn
 from llmchat.errors import LogGone, NotFound
 from llmchat.events import Delta, Entry, Event, Finished, is_terminal
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId
-from llmchat.store.base import (
-    ACTIVE_LEAF,
-    ActiveLeaf,
-    ConversationDraft,
-    ConversationStore,
-    GenerationStore,
-    TurnDraft,
-)
+from llmchat.prompts import Asked, Response
+from llmchat.store.base import ConversationStore, GenerationStore
+from llmchat.store.drafts import ACTIVE_LEAF, ActiveLeaf, ConversationDraft, TurnDraft
 from llmchat.tasks import TaskSet
 from llmchat.tokenlog.base import TokenLog
 

@@ -18,10 +18,11 @@ from llmchat.chat.plain import PlainCalls
 from llmchat.chat.running import OnEnd, Running
 from llmchat.chat.spending import Spending
 from llmchat.chat.upstreams import Upstreams
-from llmchat.domain import Generation, Prompt, Status
+from llmchat.domain import Generation, Status
 from llmchat.errors import LlmchatError, LogGone, OffsetConflict, StorageUnavailable
 from llmchat.events import Failed, Terminal, Transcript
 from llmchat.ids import ConversationId, GenerationId, WorkerId
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Provider, Tokens
 from llmchat.signals.base import Abandoned, Alone, Signals, StopWanted
 from llmchat.store.base import GenerationStore

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 import structlog
 
 from llmchat.chat.flow import Flow
-from llmchat.domain import Generation, Prompt, Timing
+from llmchat.domain import Generation, Timing
 from llmchat.events import Failed, Terminal
 from llmchat.metering import Attempt, Meter
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Provider
 
 _log = structlog.get_logger(__name__)

@@ -6,8 +6,9 @@ from itertools import takewhile
 
 import orjson
 
-from llmchat.domain import Message, PromptMessage, Role
+from llmchat.domain import Message, Role
 from llmchat.events import ToolCall
+from llmchat.prompts import PromptMessage
 
 
 def sayings(branch: Sequence[Message]) -> list[PromptMessage]:

@@ -15,26 +15,16 @@ from llmchat.chat.reserving import Reserving
 from llmchat.chat.runner import Runner
 from llmchat.chat.spending import Spending
 from llmchat.chat.stopping import Stopping
-from llmchat.domain import (
-    Conversation,
-    Generation,
-    Message,
-    OnBusy,
-    Params,
-    Part,
-    ToolResult,
-    Turn,
-)
+from llmchat.domain import Conversation, Generation, Message, OnBusy, Params, Part, ToolResult, Turn
 from llmchat.errors import BadCursor, LogGone, ShuttingDown
 from llmchat.events import Entry, ToolCall, answerable_calls, fold
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId
 from llmchat.providers.base import Models
-from llmchat.store.base import (
+from llmchat.store.base import ConversationStore, GenerationStore
+from llmchat.store.drafts import (
     ACTIVE_LEAF,
     ActiveLeaf,
     ConversationDraft,
-    ConversationStore,
-    GenerationStore,
     IdempotencyKey,
     ReplyDraft,
     TurnDraft,

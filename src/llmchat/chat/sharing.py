@@ -7,6 +7,8 @@ from datetime import datetime
 
 from llmchat.access.keys import digest_of
 from llmchat.access.members import Link, Member, MemberRole, MemberStore
+from llmchat.chat.feed import MemberRemoved
+from llmchat.chat.news import News
 from llmchat.domain import Conversation, Message, Page
 from llmchat.errors import NotFound
 from llmchat.ids import ConversationId, LinkId, OwnerId, new_id
@@ -22,10 +24,12 @@ class SharingService:
         *,
         members: MemberStore,
         conversations: ConversationStore,
+        news: News,
         now: Callable[[], datetime],
     ) -> None:
         self._members = members
         self._conversations = conversations
+        self._news = news
         self._now = now
 
     async def add(
@@ -39,8 +43,9 @@ class SharingService:
         return await self._members.list(user, id)
 
     async def remove(self, caller: OwnerId, id: ConversationId, user: OwnerId) -> None:
-        """Members may remove themselves."""
+        """Members may remove themselves. What they read of it ends at once."""
         await self._members.remove(caller, id, user)
+        self._news.announce(caller, id, MemberRemoved(user))
 
     async def make_link(self, owner: OwnerId, id: ConversationId) -> tuple[Link, str]:
         """A new link in the place of the earlier one, and its secret: the only time that anybody
@@ -68,8 +73,8 @@ class SharingService:
             )
         except NotFound as deleted:
             raise _no_link() from deleted
-        # What the owner thinks of the answers is nobody else's.
-        shown = [replace(message, feedback=None) for message in page.items]
+        # Whoever has the link need not learn who is behind it, nor what the owner thinks of it.
+        shown = [replace(message, author=None, feedback=None) for message in page.items]
         return conversation, Page(shown, page.next_cursor)
 
 

@@ -12,11 +12,12 @@ import structlog
 from llmchat.access.base import ACTING, UNLIMITED, Allowance
 from llmchat.access.usage import Call, Entry, Purpose, Reservation, Spender, UsageStore
 from llmchat.chat.patience import patiently
-from llmchat.domain import LOCAL_OWNER, Generation, Params, Prompt
+from llmchat.domain import LOCAL_OWNER, Generation, Params
 from llmchat.errors import RateLimited, StorageUnavailable
 from llmchat.events import Usage
 from llmchat.ids import ConversationId, GenerationId, OwnerId, new_id
 from llmchat.metering import NOTHING, Attempt, AttemptStatus, Meter, Prices, free
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Tokens
 from llmchat.tasks import TaskSet
 

@@ -12,10 +12,11 @@ from llmchat.chat.feed import ConversationChanged
 from llmchat.chat.news import News
 from llmchat.chat.spending import Spending
 from llmchat.chat.titling import cleaned, title_prompt
-from llmchat.domain import Generation, Message, Params, Prompt, Role, Status
+from llmchat.domain import Generation, Message, Params, Role, Status
 from llmchat.errors import LlmchatError, UpstreamRejected
 from llmchat.events import Delta, Terminal
 from llmchat.metering import AttemptStatus
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Models, Provider, Restarted
 from llmchat.store.base import ConversationStore
 from llmchat.tasks import TaskSet

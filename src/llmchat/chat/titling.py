@@ -2,7 +2,8 @@
 
 import re
 
-from llmchat.domain import Prompt, PromptMessage, Role
+from llmchat.domain import Role
+from llmchat.prompts import Prompt, PromptMessage
 
 _MOST_CHARS = 80
 _MOST_LINE_CHARS = 500

@@ -12,6 +12,8 @@ from llmchat.chat.feed import (
     ConversationDeleted,
     Feed,
     GenerationStarted,
+    MemberRemoved,
+    Passing,
     Subscription,
 )
 from llmchat.domain import CallerRole, Conversation
@@ -56,7 +58,7 @@ class Idle:
     """Nothing happened for a while."""
 
 
-Sight = Snapshot | Announcement | GenerationEvents | Idle
+Sight = Snapshot | Announcement | Passing | GenerationEvents | Idle
 
 
 class ConversationWatch:
@@ -71,8 +73,9 @@ class ConversationWatch:
         self, owner: OwnerId, id: ConversationId, *, idle_seconds: float
     ) -> AsyncGenerator[Sight, None]:
         """First a Snapshot, and another whenever the watcher was too slow to be told everything;
-        an Idle after `idle_seconds` of silence. Ends when the conversation is deleted or the
-        service shuts down. Raises NotFound and ShuttingDown before it returns."""
+        an Idle after `idle_seconds` of silence. Ends when the conversation is deleted, who watches
+        is no member any more, or the service shuts down. Raises NotFound and ShuttingDown before it
+        returns."""
         conversation = await self._conversations.get(owner, id)
         if self._feed.released:
             raise ShuttingDown
@@ -94,6 +97,8 @@ class ConversationWatch:
                     snapshot = await self._look(owner, id, watcher)
                     yield snapshot
                     async for sight in watcher.sights():
+                        if sight == MemberRemoved(owner):
+                            return
                         yield _as_seen(sight, snapshot.conversation.role)
                 finally:
                     await watcher.aclose()

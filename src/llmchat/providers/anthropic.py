@@ -8,8 +8,9 @@ from urllib.parse import quote
 import httpx2
 import orjson
 
-from llmchat.domain import Model, Prompt
+from llmchat.domain import Model
 from llmchat.errors import UpstreamMalformed
+from llmchat.prompts import Prompt
 from llmchat.providers.anthropic_events import MessageReader
 from llmchat.providers.anthropic_prompt import lost_at_the_end, message_request
 from llmchat.providers.base import ProviderEvent, prefilled

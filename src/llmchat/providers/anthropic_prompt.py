@@ -6,8 +6,9 @@ https://platform.claude.com/docs/en/api/messages
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from llmchat.domain import Image, Json, Params, Prompt, PromptMessage, Role
+from llmchat.domain import Image, Json, Params, Role
 from llmchat.errors import UpstreamRejected
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.prompt_parts import arguments_object, base64_in, schema_in
 
 _MOST_TEMPERATURE = 1.0

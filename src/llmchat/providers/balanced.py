@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-from llmchat.domain import Model, Prompt
+from llmchat.domain import Model
 from llmchat.errors import CircuitOpen, ProviderError
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Provider
 from llmchat.providers.breaking import Breaking
 from llmchat.providers.unmarked import unmarked

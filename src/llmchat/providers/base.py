@@ -4,9 +4,10 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from llmchat.domain import Model, Params, Prompt, PromptMessage, Role
+from llmchat.domain import Model, Params, Role
 from llmchat.errors import UpstreamRejected
 from llmchat.events import Delta, Finished, ToolCall
+from llmchat.prompts import Prompt, PromptMessage
 
 
 @dataclass(frozen=True, slots=True)

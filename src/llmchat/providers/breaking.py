@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import aclosing
 
-from llmchat.domain import Prompt
 from llmchat.errors import (
     CircuitOpen,
     ProviderError,
@@ -11,6 +10,7 @@ from llmchat.errors import (
     UpstreamRejected,
     UpstreamUnauthorized,
 )
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Circuit, Provider
 from llmchat.providers.breaker import THRESHOLD, Attempt, Breaker
 from llmchat.providers.wrapper import Batches, Wrapper, gives_sign

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 
 import orjson
 
-from llmchat.domain import Prompt
 from llmchat.events import Channel, Delta, Finished, ToolCall, Usage
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Provider, ProviderEvent, Restarted
 from llmchat.providers.wrapper import Batches, Wrapper
 

@@ -6,9 +6,10 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from importlib.resources import files
 from itertools import islice
 
-from llmchat.domain import Image, Model, Prompt, PromptMessage, Role
+from llmchat.domain import Image, Model, Role
 from llmchat.errors import UpstreamRejected
 from llmchat.events import Delta, Finished, Usage
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.base import ProviderEvent, prefilled
 from llmchat.providers.wrapper import Forgetful
 from llmchat.text import clean, rest_of

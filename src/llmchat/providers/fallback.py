@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import structlog
 
-from llmchat.domain import Model, Prompt
+from llmchat.domain import Model
 from llmchat.errors import CircuitOpen, ProviderError, UpstreamTimeout, UpstreamUnauthorized
 from llmchat.events import Finished
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Provider, ProviderEvent, Restarted
 from llmchat.providers.unmarked import unmarked
 from llmchat.providers.wrapper import Batches, Forgetful, gives_sign, shown_behind

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import structlog
 
-from llmchat.domain import Model, Prompt
+from llmchat.domain import Model
 from llmchat.errors import (
     ProviderError,
     UpstreamRejected,
     UpstreamTruncated,
     UpstreamUnavailable,
 )
+from llmchat.prompts import Prompt
 from llmchat.providers.base import ProviderEvent
 from llmchat.providers.gguf_header import NotGguf, context_length
 from llmchat.providers.llama import LlamaServer, Load, installed

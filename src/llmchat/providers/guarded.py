@@ -8,9 +8,10 @@ from typing import TypeVar
 
 import structlog
 
-from llmchat.domain import Model, Prompt
+from llmchat.domain import Model
 from llmchat.errors import ProviderError
 from llmchat.events import Delta, ToolCall
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Provider, ProviderEvent
 from llmchat.providers.wrapper import Batches, Wrapper
 from llmchat.text import clean

@@ -4,9 +4,9 @@ from contextlib import aclosing
 
 import structlog
 
-from llmchat.domain import Prompt
 from llmchat.errors import ProviderError
 from llmchat.events import Delta, Finished, Usage
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Provider, Restarted
 from llmchat.providers.wrapper import Batches, Wrapper, shown_behind
 from llmchat.text import clean

@@ -4,8 +4,8 @@ import asyncio
 from collections import deque
 from contextlib import aclosing, suppress
 
-from llmchat.domain import Prompt
 from llmchat.errors import ProviderBusy
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Provider
 from llmchat.providers.wrapper import Batches, Wrapper
 

@@ -2,8 +2,8 @@
 
 from contextlib import aclosing
 
-from llmchat.domain import Prompt
 from llmchat.events import Finished
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Provider, Tokens
 from llmchat.providers.wrapper import Batches, Wrapper
 

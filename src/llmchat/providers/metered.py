@@ -2,10 +2,10 @@
 
 from contextlib import aclosing
 
-from llmchat.domain import Prompt
 from llmchat.errors import ProviderError, UpstreamTimeout, UpstreamTooLarge, UpstreamTruncated
 from llmchat.events import Delta, Finished, ToolCall, Usage
 from llmchat.metering import NOTHING, Meter
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Provider, ProviderEvent, Tokens
 from llmchat.providers.wrapper import Batches, Wrapper
 

@@ -7,8 +7,9 @@ from typing import Any
 import httpx2
 import orjson
 
-from llmchat.domain import Model, Prompt
+from llmchat.domain import Model
 from llmchat.errors import ProviderError, UpstreamMalformed
+from llmchat.prompts import Prompt
 from llmchat.providers.base import NoModels, ProviderEvent
 from llmchat.providers.http_answer import answer
 from llmchat.providers.http_client import HttpClient

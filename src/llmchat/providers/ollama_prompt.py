@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from llmchat.domain import Image, Params, Prompt, PromptMessage
+from llmchat.domain import Image, Params
 from llmchat.errors import UpstreamRejected
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.prompt_parts import arguments_object, base64_in, names_of_calls, schema_in
 
 # Our names of parameters, and those of its `options`.

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import orjson
 
-from llmchat.domain import Model, Prompt
+from llmchat.domain import Model
 from llmchat.errors import UpstreamMalformed, UpstreamRejected
+from llmchat.prompts import Prompt
 from llmchat.providers.base import ProviderEvent, prefilled
 from llmchat.providers.http_answer import answer
 from llmchat.providers.http_client import UNCOMPRESSED, json_bytes, listed_body

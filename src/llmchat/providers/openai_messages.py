@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from llmchat.domain import Image, Part, PromptMessage
+from llmchat.domain import Image, Part
 from llmchat.events import ToolCall
+from llmchat.prompts import PromptMessage
 
 
 def message_json(message: PromptMessage) -> dict[str, Any]:

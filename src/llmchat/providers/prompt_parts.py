@@ -4,8 +4,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from llmchat.domain import Image, Json, PromptMessage
+from llmchat.domain import Image, Json
 from llmchat.errors import UpstreamRejected
+from llmchat.prompts import PromptMessage
 
 
 def base64_in(image: Image) -> tuple[str, str]:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import orjson
 
-from llmchat.domain import Model, Prompt
+from llmchat.domain import Model
 from llmchat.errors import (
     ProviderError,
     UpstreamMalformed,
     UpstreamRejected,
     UpstreamTruncated,
 )
+from llmchat.prompts import Prompt
 from llmchat.providers.base import ProviderEvent
 from llmchat.providers.http_client import listed_body
 from llmchat.providers.openai import OpenAIProvider

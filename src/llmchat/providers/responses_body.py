@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from llmchat.domain import Image, Prompt, PromptMessage, Role
+from llmchat.domain import Image, Role
 from llmchat.errors import UpstreamRejected
+from llmchat.prompts import Prompt, PromptMessage
 
 # Without these the server keeps nothing, and nothing could be read on.
 _KEPT = {"stream": True, "background": True, "store": True}

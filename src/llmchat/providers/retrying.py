@@ -6,8 +6,8 @@ import stamina
 import structlog
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
-from llmchat.domain import Prompt
 from llmchat.errors import ProviderError
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Provider
 from llmchat.providers.wrapper import Batches, Wrapper
 

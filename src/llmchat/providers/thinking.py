@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from contextlib import aclosing
 
-from llmchat.domain import Prompt
 from llmchat.events import Delta
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Provider, ProviderEvent, Restarted, prefilled
 from llmchat.providers.think_tags import TagSplitter
 from llmchat.providers.wrapper import Batches, Wrapper

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 
 import orjson
 
-from llmchat.domain import Image, Json, Params, Prompt, PromptMessage
+from llmchat.domain import Image, Json, Params
+from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.base import Count
 from llmchat.providers.estimate import Ratios, estimated_tokens
 from llmchat.providers.vocabularies import Encode, Vocabularies

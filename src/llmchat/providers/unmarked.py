@@ -6,9 +6,9 @@ from contextlib import aclosing
 
 import structlog
 
-from llmchat.domain import Prompt
 from llmchat.errors import ProviderError
 from llmchat.events import Delta, Finished
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Provider, ProviderEvent
 from llmchat.providers.wrapper import Batches, Wrapper
 from llmchat.tasks import TaskSet

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from llmchat.domain import Json, Model, Prompt
+from llmchat.domain import Json, Model
 from llmchat.errors import UpstreamTruncated, UpstreamUnavailable
+from llmchat.prompts import Prompt
 from llmchat.providers.base import ProviderEvent
 from llmchat.providers.websocket_client import WebSocketClient
 from llmchat.providers.websocket_dialect import Dialect

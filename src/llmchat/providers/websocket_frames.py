@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from llmchat.domain import Json, Prompt, Role
+from llmchat.domain import Json, Role
 from llmchat.errors import ProviderError, UpstreamMalformed
 from llmchat.events import ToolCall, Usage
+from llmchat.prompts import Prompt
 from llmchat.providers.answer_reader import AnswerReader
 from llmchat.providers.base import ProviderEvent
 from llmchat.providers.http_client import json_bytes

@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncGenerator, Sequence
 
-from llmchat.domain import Model, Prompt
+from llmchat.domain import Model
 from llmchat.events import Delta, Finished, ToolCall
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Provider, ProviderEvent, Restarted
 
 Batches = AsyncGenerator[Sequence[ProviderEvent], None]

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from llmchat.ids import ConversationId, GenerationId, OwnerId
 
-Kind = Literal["message", "generation", "changed", "deleted"]
+Kind = Literal["message", "generation", "changed", "deleted", "removed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,31 @@ class Happened:
     news: Sequence[tuple[Kind, str]]
 
 
-Signal = StopWanted | Abandoned | Happened
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Who is in these conversations at the process `place`: exactly these, and nobody where none is
+    named. With `whole`, nobody is in any other. Without any: the place is alive."""
+
+    place: str
+    rooms: Sequence[tuple[ConversationId, Sequence[OwnerId]]] = ()
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RollCall:
+    """Every process is asked who is present there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Types:
+    """Somebody is typing in a conversation, or no longer."""
+
+    conversation_id: ConversationId
+    user: OwnerId
+    typing: bool
+
+
+Signal = StopWanted | Abandoned | Happened | Present | RollCall | Types
 
 
 class Signals(Protocol):

@@ -9,7 +9,15 @@ import structlog
 from llmchat.errors import StorageUnavailable
 from llmchat.ids import ConversationId, GenerationId, OwnerId, new_id
 from llmchat.redis import Listener, RedisClient
-from llmchat.signals.base import Abandoned, Happened, Signal, StopWanted
+from llmchat.signals.base import (
+    Abandoned,
+    Happened,
+    Present,
+    RollCall,
+    Signal,
+    StopWanted,
+    Types,
+)
 from llmchat.tasks import TaskSet, cancel
 
 _log = structlog.get_logger(__name__)
@@ -74,14 +82,29 @@ def _encode(sender: str, signal: Signal) -> bytes:
             return orjson.dumps([sender, "abandoned"])
         case Happened(owner, conversation_id, news):
             return orjson.dumps([sender, "happened", owner, conversation_id, news])
+        case Present(place, rooms, whole):
+            return orjson.dumps([sender, "present", place, rooms, whole])
+        case RollCall():
+            return orjson.dumps([sender, "roll call"])
+        case Types(conversation_id, user, typing):
+            return orjson.dumps([sender, "types", conversation_id, user, typing])
 
 
 def _decode(message: bytes) -> tuple[str, Signal]:
     sender, kind, *rest = orjson.loads(message)
-    if kind == "stop":
-        return sender, StopWanted(GenerationId(rest[0]))
-    if kind == "abandoned":
-        return sender, Abandoned()
+    match kind:
+        case "stop":
+            return sender, StopWanted(GenerationId(rest[0]))
+        case "abandoned":
+            return sender, Abandoned()
+        case "present":
+            place, rooms, whole = rest
+            return sender, Present(place, [(room, users) for room, users in rooms], whole)
+        case "roll call":
+            return sender, RollCall()
+        case "types":
+            conversation, user, typing = rest
+            return sender, Types(ConversationId(conversation), OwnerId(user), typing)
     owner, conversation, news = rest
     told = [(item, about) for item, about in news]
     return sender, Happened(OwnerId(owner), ConversationId(conversation), told)

@@ -19,14 +19,8 @@ from llmchat.library.words import words_of
 from llmchat.store.database import Database
 from llmchat.store.feedback import FeedbackRow
 from llmchat.store.listing import newest
-from llmchat.store.rows import (
-    ConversationRow,
-    MessageRow,
-    parts_json,
-    problem_json,
-    tool_calls_json,
-    usage_json,
-)
+from llmchat.store.payloads import parts_json, problem_json, tool_calls_json, usage_json
+from llmchat.store.rows import ConversationRow, MessageRow
 from llmchat.store.searchable import SearchableRow, add_words
 from llmchat.store.seen import seen_one
 

@@ -1,98 +1,29 @@
 """What is true: conversations, their messages, and who works on which generation."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
 from llmchat.access.members import Right
-from llmchat.access.usage import Entry, Reservation
+from llmchat.access.usage import Entry
 from llmchat.domain import (
     EVERYTHING,
-    Asked,
     Conversation,
     Generation,
     Message,
     MessageOrder,
-    OnBusy,
     Page,
-    Params,
-    Part,
     Status,
     Timing,
-    ToolResult,
     Turn,
     Wanted,
 )
 from llmchat.errors import Problem
 from llmchat.events import ToolCall, Usage
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId, WorkerId
-
-
-@dataclass(frozen=True, slots=True)
-class ConversationDraft:
-    """`external_id` is a caller's own name for the conversation: unique per owner."""
-
-    title: str | None = None
-    system_prompt: str | None = None
-    model: str | None = None
-    params: Params = field(default_factory=Params)
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    external_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class IdempotencyKey:
-    """`fingerprint` stands for all that the request asked for: another one with the same key is
-    refused. A key is remembered for 24 hours."""
-
-    key: str
-    fingerprint: str
-
-
-class ActiveLeaf:
-    """The parent of a message that names none: the end of the active branch."""
-
-
-ACTIVE_LEAF = ActiveLeaf()
-
-
-@dataclass(frozen=True, slots=True)
-class TurnDraft:
-    """A question: its text, and its `parts` where there are images in it; or `tool_results`, which
-    answer all the calls of the message that they are put behind; or `asked`, with one message or
-    more. `parent_id` None begins a branch at the root. In an idle conversation a `worker` owns the
-    generation without having to claim. With a draft for its id, the conversation is made with the
-    turn. `client_id` is its client's."""
-
-    conversation_id: ConversationId | ConversationDraft
-    content: str
-    model: str
-    params: Params
-    parent_id: MessageId | ActiveLeaf | None = ACTIVE_LEAF
-    on_busy: OnBusy = OnBusy.REJECT
-    idempotency: IdempotencyKey | None = None
-    worker: WorkerId | None = None
-    parts: Sequence[Part] = ()
-    tool_results: Sequence[ToolResult] = ()
-    reservation: Reservation | None = None
-    client_id: str | None = None
-    asked: Asked | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyDraft:
-    """Another answer beside `sibling_id`; one that `goes_on` begins with what that one says."""
-
-    sibling_id: MessageId
-    model: str
-    params: Params
-    on_busy: OnBusy = OnBusy.REJECT
-    idempotency: IdempotencyKey | None = None
-    worker: WorkerId | None = None
-    reservation: Reservation | None = None
-    goes_on: bool = False
+from llmchat.store.drafts import ConversationDraft, ReplyDraft, TurnDraft
 
 
 class ConversationStore(Protocol):

@@ -57,6 +57,11 @@ def place_column() -> Any:
     return Field(default=0, sa_column=Column(BIG, nullable=False, server_default=text("0")))
 
 
+def word_column(default: str) -> Any:
+    column = Column(String, nullable=False, server_default=text(f"'{default}'"))
+    return Field(default=default, sa_column=column)
+
+
 def child_of(table: str, *, primary_key: bool = False) -> Any:
     key = ForeignKey(f"{table}.id", ondelete="CASCADE")
     return Field(sa_column=Column(String, key, nullable=False, primary_key=primary_key))

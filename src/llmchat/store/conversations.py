@@ -22,11 +22,11 @@ from llmchat.domain import (
 )
 from llmchat.errors import NotFound
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId, new_id
-from llmchat.store import turns
-from llmchat.store.base import ConversationDraft, ReplyDraft, TurnDraft
+from llmchat.store import idempotency, turns
 from llmchat.store.branches import newest_leaf, path, with_siblings
 from llmchat.store.clientmessages import name_message
 from llmchat.store.database import Database
+from llmchat.store.drafts import ConversationDraft, ReplyDraft, TurnDraft
 from llmchat.store.feedback import with_feedback
 from llmchat.store.listing import foreign_cursor, newest, number_of, page_of
 from llmchat.store.members import permitted
@@ -115,7 +115,7 @@ class SqlConversationStore:
         async with self._database.write() as session:
             row = await permitted(session, owner, id, Right.OWN, locked=True)
             logs = await _generation_ids(session, id)
-            await turns.forget_keys(session, id)
+            await idempotency.forget_keys(session, id)
             await session.delete(row)
             return logs
 
@@ -123,7 +123,7 @@ class SqlConversationStore:
         async with self._database.write() as session:
             row = await permitted(session, owner, id, Right.OWN, locked=True)
             logs = await _generation_ids(session, id)
-            await turns.forget_keys(session, id)
+            await idempotency.forget_keys(session, id)
             for table in (MessageRow, GenerationRow):
                 await session.execute(delete(table).where(col(table.conversation_id) == id))
             row.leaf_id = None
@@ -204,6 +204,7 @@ class SqlConversationStore:
             "archived": False,
             "latest": newest,
             "born": newest,
+            "reply_mode": draft.reply_mode,
             "created_at": now,
             "updated_at": now,
         }

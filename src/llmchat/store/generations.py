@@ -18,16 +18,8 @@ from llmchat.store.checkpoints import keep
 from llmchat.store.database import Database
 from llmchat.store.members import role_in
 from llmchat.store.owners import Owners
-from llmchat.store.rows import (
-    CheckpointRow,
-    ConversationRow,
-    GenerationRow,
-    MessageRow,
-    problem_json,
-    timing_json,
-    tool_calls_json,
-    usage_json,
-)
+from llmchat.store.payloads import problem_json, timing_json, tool_calls_json, usage_json
+from llmchat.store.rows import CheckpointRow, ConversationRow, GenerationRow, MessageRow
 from llmchat.store.searchable import add_words
 from llmchat.store.usage_rows import add_usage
 

@@ -8,9 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from llmchat.access.members import Right
-from llmchat.domain import Message, PromptMessage, Status
+from llmchat.domain import Message, Status
 from llmchat.errors import Busy, NotFound
 from llmchat.ids import ConversationId, MessageId, OwnerId
+from llmchat.prompts import PromptMessage
 from llmchat.store.branches import with_siblings
 from llmchat.store.database import Database
 from llmchat.store.members import permitted

@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from llmchat.domain import PromptMessage, Role, Status, ToolResult
+from llmchat.domain import Role, Status, ToolResult
 from llmchat.errors import Invalid
 from llmchat.ids import new_id
-from llmchat.store.base import TurnDraft
-from llmchat.store.rows import ConversationRow, MessageRow, parts_json, tool_calls_json
+from llmchat.prompts import PromptMessage
+from llmchat.store.drafts import TurnDraft
+from llmchat.store.payloads import parts_json, tool_calls_json
+from llmchat.store.rows import ConversationRow, MessageRow
 
 
 def questions(

@@ -7,8 +7,8 @@ from sqlalchemy import JSON, Column, ForeignKey, String, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
 
-from llmchat.domain import Response
 from llmchat.ids import GenerationId, MessageId
+from llmchat.prompts import Response
 from llmchat.store.database import Database
 from llmchat.store.rows import GenerationRow, MessageRow
 from llmchat.store.upsert import inserting

@@ -1,7 +1,6 @@
 """The tables. Rows never leave `store/`: each knows how to become a domain object."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -17,9 +16,7 @@ from sqlmodel import Field, SQLModel
 
 from llmchat import domain
 from llmchat.access.members import Member, MemberRole
-from llmchat.domain import Begun, CallerRole, Image, Params, Part, Role, Status, Timing
-from llmchat.errors import Problem
-from llmchat.events import ToolCall, Usage
+from llmchat.domain import Begun, CallerRole, Params, ReplyMode, Role, Status
 from llmchat.ids import ConversationId, GenerationId, KeyId, MessageId, OwnerId
 from llmchat.store.base import Checkpoint
 from llmchat.store.columns import (
@@ -32,7 +29,9 @@ from llmchat.store.columns import (
     place_column,
     seq_column,
     time_column,
+    word_column,
 )
+from llmchat.store.payloads import parts_of, problem_of, timing_of, tool_calls_of, usage_of
 
 
 class ConversationRow(SQLModel, table=True):
@@ -61,6 +60,7 @@ class ConversationRow(SQLModel, table=True):
     born: int = place_column()
     created_at: datetime = time_column()
     updated_at: datetime = time_column()
+    reply_mode: str = word_column(ReplyMode.ALWAYS)
 
     def to_domain(
         self, *, role: CallerRole = "owner", generating: bool = False
@@ -80,6 +80,7 @@ class ConversationRow(SQLModel, table=True):
             active_leaf=None if self.leaf_id is None else MessageId(self.leaf_id),
             role=role,
             generating=generating,
+            reply_mode=ReplyMode(self.reply_mode),
         )
 
 
@@ -110,6 +111,7 @@ class MessageRow(SQLModel, table=True):
     error: dict[str, Any] | None = json_column()
     timing: dict[str, Any] | None = json_column()
     created_at: datetime = time_column()
+    author: str | None = None
 
     def to_domain(self, siblings: Sequence[str]) -> domain.Message:
         return domain.Message(
@@ -126,10 +128,11 @@ class MessageRow(SQLModel, table=True):
             error=problem_of(self.error),
             siblings=[MessageId(id_) for id_ in siblings],
             created_at=self.created_at,
-            parts=_parts_of(self.parts or ()),
-            tool_calls=_tool_calls_of(self.tool_calls or ()),
+            parts=parts_of(self.parts or ()),
+            tool_calls=tool_calls_of(self.tool_calls or ()),
             tool_call_id=self.tool_call_id,
-            timing=_timing_of(self.timing),
+            timing=timing_of(self.timing),
+            author=None if self.author is None else OwnerId(self.author),
         )
 
 
@@ -199,7 +202,7 @@ class GenerationRow(SQLModel, table=True):
             stop_requested=self.stop_requested,
             asked_by=OwnerId(self.asked_by or self.owner),
             key_id=None if self.key_id is None else KeyId(self.key_id),
-            timing=_timing_of(self.timing),
+            timing=timing_of(self.timing),
             begun=Begun(**(self.begun or {})),
             instructions=self.instructions,
         )
@@ -254,46 +257,3 @@ class IdempotencyRow(SQLModel, table=True):
     fingerprint: str
     generation_id: str
     created_at: datetime = time_column()
-
-
-def usage_of(members: dict[str, Any] | None) -> Usage | None:
-    return None if members is None else Usage(**members)
-
-
-def problem_of(members: dict[str, Any] | None) -> Problem | None:
-    return None if members is None else Problem.from_json(members)
-
-
-def usage_json(usage: Usage | None) -> dict[str, Any] | None:
-    return None if usage is None else asdict(usage)
-
-
-def problem_json(problem: Problem | None) -> dict[str, Any] | None:
-    return None if problem is None else problem.as_json()
-
-
-def parts_json(parts: Sequence[Part]) -> list[Any] | None:
-    """Texts as they are, images as objects; None when there are none."""
-    return [part if isinstance(part, str) else asdict(part) for part in parts] or None
-
-
-def timing_json(timing: Timing | None) -> dict[str, Any] | None:
-    return None if timing is None else asdict(timing)
-
-
-def _timing_of(members: dict[str, Any] | None) -> Timing | None:
-    return None if members is None else Timing(**members)
-
-
-def _parts_of(parts: Sequence[Any]) -> Sequence[Part]:
-    return tuple(part if isinstance(part, str) else Image(**part) for part in parts)
-
-
-def tool_calls_json(calls: Sequence[ToolCall]) -> list[Any] | None:
-    return [
-        {"id": call.id, "name": call.name, "arguments": call.arguments} for call in calls
-    ] or None
-
-
-def _tool_calls_of(calls: Sequence[Any]) -> Sequence[ToolCall]:
-    return tuple(ToolCall(index, **call) for index, call in enumerate(calls))

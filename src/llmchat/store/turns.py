@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -12,17 +12,16 @@ from llmchat.domain import Begun, Generation, OnBusy, Role, Status, Turn
 from llmchat.errors import Busy, Invalid, NotFound
 from llmchat.ids import GenerationId, MessageId, OwnerId, new_id
 from llmchat.store.allowances import reserve
-from llmchat.store.base import ActiveLeaf, IdempotencyKey, ReplyDraft, TurnDraft
 from llmchat.store.beginnings import beginning
 from llmchat.store.branches import with_siblings
+from llmchat.store.drafts import ActiveLeaf, IdempotencyKey, ReplyDraft, TurnDraft
+from llmchat.store.idempotency import remember
 from llmchat.store.members import is_open_to
 from llmchat.store.questions import new_message, questions
 from llmchat.store.responses import response_of
-from llmchat.store.rows import ConversationRow, GenerationRow, IdempotencyRow, MessageRow
+from llmchat.store.rows import ConversationRow, GenerationRow, MessageRow
 from llmchat.store.searchable import add_words
-from llmchat.store.upsert import inserting
 
-_KEYS_KEPT = timedelta(hours=24)
 _LIVE = (Status.QUEUED, Status.STREAMING)
 
 
@@ -52,8 +51,10 @@ async def add_turn(
     session.add(conversation)
     await session.flush()
     earlier = await _earlier(session, conversation, draft.on_busy)
-    parent = await _parent(session, conversation, draft.parent_id)
+    parent = await parent_of(session, conversation, draft.parent_id)
     asked = questions(conversation, parent, draft, now)
+    for row in asked:
+        row.author = caller
     session.add_all(asked)
     await session.flush()
     for message in asked:
@@ -122,13 +123,6 @@ async def live_generations(session: AsyncSession, id: str) -> Sequence[Generatio
             .order_by(col(GenerationRow.seq))
         )
     ).all()
-
-
-async def forget_keys(session: AsyncSession, conversation_id: str) -> None:
-    """Deleted turns cannot be given again; the same key makes a new one."""
-    its = select(col(GenerationRow.id)).where(col(GenerationRow.conversation_id) == conversation_id)
-    gone = col(IdempotencyRow.generation_id).in_(its)
-    await session.execute(delete(IdempotencyRow).where(gone))
 
 
 async def _add_work(
@@ -205,54 +199,17 @@ async def _made_before(
     sends the same key at the same time waits here for the end of this transaction."""
     if idempotency is None:
         return None
-    its = (
-        col(IdempotencyRow.owner) == caller,
-        col(IdempotencyRow.key) == idempotency.key,
-    )
-    # A key may go between two statements, with the conversation in which it was used.
-    while not await _remember(session, caller, idempotency, id, now):
-        known = await session.scalar(select(IdempotencyRow).where(*its).with_for_update(read=True))
-        if known is None:
-            continue
-        if known.fingerprint != idempotency.fingerprint:
-            raise Invalid(
-                "This Idempotency-Key was used for a different request. "
-                "Use a new key for a new request, or send exactly the same one again."
-            )
-        return await _as_it_was(session, known.generation_id)
-    await _forget_old_keys(session, now)
-    return None
-
-
-async def _remember(
-    session: AsyncSession, owner: str, idempotency: IdempotencyKey, id: GenerationId, now: datetime
-) -> bool:
-    """Note what the key stands for, unless it stands for something already."""
-    values = {"fingerprint": idempotency.fingerprint, "generation_id": id, "created_at": now}
-    new = inserting(session, IdempotencyRow).values(owner=owner, key=idempotency.key, **values)
-    new = new.on_conflict_do_update(
-        index_elements=["owner", "key"],
-        set_=values,
-        where=col(IdempotencyRow.created_at) < now - _KEYS_KEPT,
-    )
-    returning = new.returning(col(IdempotencyRow.generation_id))
-    return await session.scalar(returning) is not None
-
-
-async def _forget_old_keys(session: AsyncSession, now: datetime) -> None:
-    primary_key = tuple_(col(IdempotencyRow.owner), col(IdempotencyRow.key))
-    too_old = select(col(IdempotencyRow.owner), col(IdempotencyRow.key))
-    too_old = too_old.where(col(IdempotencyRow.created_at) < now - _KEYS_KEPT)
-    # Two sends that forget the same keys in another order would wait for each other.
-    free = too_old.with_for_update(skip_locked=True)
-    await session.execute(delete(IdempotencyRow).where(primary_key.in_(free)))
+    made = await remember(session, caller, idempotency, id, now)
+    return None if made is None else await _as_it_was(session, made)
 
 
 async def _as_it_was(session: AsyncSession, generation_id: str) -> Turn:
     """The turn as its first answer showed it, whatever has become of it since."""
-    generation = (
-        await session.scalars(select(GenerationRow).where(col(GenerationRow.id) == generation_id))
-    ).one()
+    generation = await session.scalar(
+        select(GenerationRow).where(col(GenerationRow.id) == generation_id)
+    )
+    if generation is None:
+        raise Invalid("This Idempotency-Key was used for a message that got no answer.")
     reply = await message_in(session, generation.conversation_id, generation.message_id)
     question = await message_in(session, generation.conversation_id, str(reply.parent_id))
     message, answer = await with_siblings(session, [question, reply])
@@ -286,7 +243,7 @@ async def _earlier(
     return live
 
 
-async def _parent(
+async def parent_of(
     session: AsyncSession, conversation: ConversationRow, parent_id: str | ActiveLeaf | None
 ) -> MessageRow | None:
     if isinstance(parent_id, ActiveLeaf):

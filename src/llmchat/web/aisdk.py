@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from llmchat.access.base import Principal
 from llmchat.chat.clientchats import ClientChats, Reply
 from llmchat.chat.service import Ask
-from llmchat.store.base import ConversationDraft
+from llmchat.store.drafts import ConversationDraft
 from llmchat.web.aisdk_frames import HEADERS, Encoder, stored_frames, ui_frames
 from llmchat.web.aisdk_messages import UIChat, UIHistory, ui_messages
 from llmchat.web.auth import Guarded, Me

@@ -33,6 +33,7 @@ from llmchat.web.openai import door as openai_door
 from llmchat.web.openai import headers as openai_headers
 from llmchat.web.openai import responses as openai_responses
 from llmchat.web.requests import RequestContext
+from llmchat.web.socket import door as socket
 
 # The headers that a page elsewhere may send, and those that it gets to see.
 _SENT = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"]
@@ -45,7 +46,7 @@ _SHOWN = [
 _DOORS = (
     *(history, archives, chat, feedback, sharing, sessions, llm, aisdk),
     *(openai_door, openai_responses, openai_conversations),
-    *(keys, usage, session, health, docs, page),
+    *(keys, usage, session, socket, health, docs, page),
 )
 
 
@@ -76,6 +77,7 @@ def build(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         generate_unique_id_function=openapi.operation_id,
     )
+    app.state.max_body_bytes = max_body_bytes
     # The last one is the outermost.
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
     app.add_middleware(AllowedHosts, names=allowed_hosts)
@@ -93,7 +95,8 @@ def build(
     app.add_middleware(RequestContext)
     problems.install(app)
     app.add_plain_route(following.ROUTE, following.OPERATION)
-    for router in (*(door.router for door in _DOORS), session.tickets, sharing.links):
+    more = (session.tickets, sharing.links, socket.tickets)
+    for router in (*(door.router for door in _DOORS), *more):
         app.include_router(router)
     page.mount_static(app)
     return app

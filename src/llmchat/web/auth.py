@@ -23,7 +23,8 @@ from llmchat.web.origin import refuse_foreign
 COOKIE = "llmchat_session"
 SESSION_SECONDS = 30 * 24 * 3600
 TICKET_SECONDS = 15 * 60
-_SESSION, _TICKET = "session", "ticket"
+SOCKET_TICKET_SECONDS = 60
+_SESSION, _TICKET, _SOCKET_TICKET = "session", "ticket", "socket ticket"
 _BEARER = re.compile(r"Bearer +([!-~]{1,16384})", re.IGNORECASE)
 _READING = frozenset({"GET", "HEAD"})
 ANYBODY = Principal(LOCAL_OWNER, frozenset(Scope))
@@ -165,6 +166,51 @@ class Door:
             seconds = max(0.0, min(TICKET_SECONDS, principal.expires_at - time.time()))
         claims["generation"] = generation
         return self._signer.sign(_TICKET, claims, seconds=seconds), seconds
+
+    async def admit_socket(self, request: Request) -> Principal:
+        """Who asks for a socket: a caller like any other, or whoever has a ticket for one. Raises
+        Unauthenticated, Forbidden, RateLimited, StorageUnavailable."""
+        ticket = request.query_params.get("ticket")
+        if self._keys is None or ticket is None:
+            return await principal_of(request)
+        return await self._guarded(request, self._socket_holder(self._keys, ticket))
+
+    async def _socket_holder(self, keys: Keys, ticket: str) -> Principal:
+        claims = self._signer.read(_SOCKET_TICKET, ticket)
+        if claims is None or ("user" in claims and self._tokens is None):
+            raise Unauthenticated(
+                "The ticket is not good for a socket, or no longer. "
+                f"POST /api/ws/ticket gives one for {SOCKET_TICKET_SECONDS} seconds."
+            )
+        if "user" in claims:
+            scopes = frozenset(Scope(scope) for scope in claims["scopes"].split())
+            until = float(claims["until"])
+            return Principal(OwnerId(claims["user"]), scopes, expires_at=until)
+        return await keys.principal(KeyId(claims["key"]))
+
+    def socket_ticket(self, principal: Principal) -> tuple[str, float]:
+        """A ticket for one's own socket, and for how many seconds it is good. The socket ends with
+        what is behind the ticket, not with the ticket."""
+        claims, seconds = {"key": str(principal.key_id)}, float(SOCKET_TICKET_SECONDS)
+        if principal.expires_at is not None:
+            claims = {
+                "user": str(principal.user),
+                "scopes": " ".join(sorted(principal.scopes)),
+                "until": str(principal.expires_at),
+            }
+            seconds = max(0.0, min(seconds, principal.expires_at - time.time()))
+        return self._signer.sign(_SOCKET_TICKET, claims, seconds=seconds), seconds
+
+    async def recheck(self, principal: Principal) -> None:
+        """Raises Unauthenticated when the key behind it is revoked or has expired,
+        StorageUnavailable."""
+        if self._keys is not None:
+            await self._check(self._keys, principal)
+
+    async def count(self, request: Request, principal: Principal) -> None:
+        """One of the caller's requests that change something, over a socket. Raises RateLimited,
+        StorageUnavailable."""
+        await self._limits.count_request(request, self.counted_as(request, principal))
 
     def session_key(self, request: Request) -> KeyId | None:
         """The key behind the request's cookie, be it revoked or not; None for no cookie of ours."""

@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from llmchat import domain
-from llmchat.domain import OnBusy
+from llmchat.domain import OnBusy, ReplyMode
 from llmchat.web.bounds import CleanText, Id, JsonObject, Line, ModelId, Text
 from llmchat.web.contents import Content, ToolResult
 from llmchat.web.examples import IMAGE
@@ -76,6 +76,9 @@ class ConversationFields(Body):
     params: Params | None = None
     metadata: JsonObject | None = None
     """Anything of yours: it is kept and given back."""
+    reply_mode: Annotated[ReplyMode | None, Field(strict=False)] = None
+    """Which messages the model answers: `always` all of them, `addressed` those with `@model` or
+    `@` and its name; the others are for people. `always` unless set."""
 
 
 class NewConversation(ConversationFields):

@@ -4,9 +4,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from llmchat.chat.service import Ask
-from llmchat.domain import Params, ToolResult, Turn
+from llmchat.domain import Note, Params, ToolResult, Turn
 from llmchat.ids import ConversationId, GenerationId, MessageId
-from llmchat.store.base import ACTIVE_LEAF, ActiveLeaf, IdempotencyKey
+from llmchat.store.drafts import ACTIVE_LEAF, ActiveLeaf, IdempotencyKey
 from llmchat.web import bodies, schemas
 from llmchat.web.auth import Guarded, principal_of
 from llmchat.web.bounds import PathId
@@ -41,10 +41,13 @@ async def send(
     you like. With `Accept: text/event-stream` the answer is that stream itself.
 
     When an answer ended with `tool_calls`, run them, and send what came of them as `tool_results`:
-    the next answer goes on from there."""
+    the next answer goes on from there.
+
+    In a conversation with the `reply_mode` `addressed`, only a message with `@model`, or `@` and
+    the model's name, is answered; another one is stored and shown, with no reply."""
     content = body.content or ""
     results = [ToolResult(r.tool_call_id, r.content) for r in body.tool_results or ()]
-    turn = await use.chat.send(
+    said = await use.speaking.say(
         caller,
         ConversationId(id),
         text_of(content),
@@ -53,7 +56,7 @@ async def send(
         tool_results=results,
         parent_id=_parent(body),
     )
-    return await _accepted(request, use, turn)
+    return _noted(said) if isinstance(said, Note) else await _accepted(request, use, said)
 
 
 @router.post(
@@ -118,6 +121,12 @@ async def stop(id: PathId, use: Use, caller: Caller) -> schemas.Stopped:
     """Stop a generation. What it has written stays; to stop what has ended changes nothing."""
     found = await use.chat.stop(caller, GenerationId(id))
     return schemas.Stopped(status=found.generation.status, last_event_id=found.last_event_id)
+
+
+def _noted(note: Note) -> Response:
+    message = schemas.message_of(note.message)
+    accepted = schemas.Accepted(message=message, reply=None, generation=None, stream_url=None)
+    return JSONResponse(accepted.model_dump(mode="json"), 202)
 
 
 async def _accepted(request: Request, use: Services, turn: Turn) -> Response:

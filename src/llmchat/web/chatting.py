@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from llmchat import events
-from llmchat.domain import PromptMessage, Role
+from llmchat.domain import Role
+from llmchat.prompts import PromptMessage
 from llmchat.web.bodies import Body
 from llmchat.web.bounds import Text
 from llmchat.web.contents import CallId, ContentOrNothing, parts_of, text_of

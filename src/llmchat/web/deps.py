@@ -1,7 +1,7 @@
 """What the routes get: the services, the caller, the idempotency key."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -16,13 +16,15 @@ from llmchat.chat.history import HistoryService
 from llmchat.chat.items import ItemService
 from llmchat.chat.library import LibraryService
 from llmchat.chat.responses import ResponseService
+from llmchat.chat.rooms import Rooms
 from llmchat.chat.service import ChatService
 from llmchat.chat.sharing import SharingService
+from llmchat.chat.speaking import Speaking
 from llmchat.chat.watching import ConversationWatch
 from llmchat.ids import OwnerId
 from llmchat.library.base import FeedbackStore
 from llmchat.providers.base import Models
-from llmchat.store.base import IdempotencyKey
+from llmchat.store.drafts import IdempotencyKey
 from llmchat.web.auth import Door, principal_of
 from llmchat.web.places import Places
 
@@ -45,7 +47,11 @@ class Services:
     responses: ResponseService
     items: ItemService
     sharing: SharingService
+    speaking: Speaking
     watch: ConversationWatch
+    rooms: Rooms
+    socket_origins: Collection[str]
+    """Of pages elsewhere that may open sockets."""
     models: Models
     usage: UsageStore
     not_ready: Callable[[], Awaitable[Sequence[str]]]

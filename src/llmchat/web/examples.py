@@ -45,6 +45,7 @@ CONVERSATION: Example = {
     "generating": True,
     "created_at": "2026-11-21T08:43:09.283352Z",
     "updated_at": "2026-11-21T08:43:35.177575Z",
+    "reply_mode": "always",
 }
 CONVERSATION_DETAIL: Example = {
     **CONVERSATION,
@@ -69,6 +70,7 @@ QUESTION: Example = {
     "timing": None,
     "feedback": None,
     "created_at": "2026-11-21T08:43:35.177575Z",
+    "author": "ann",
 }
 REPLY: Example = {
     **QUESTION,
@@ -80,6 +82,7 @@ REPLY: Example = {
     "model": _MODEL,
     "generation_id": _GENERATION_ID,
     "siblings": [_ANSWER_ID],
+    "author": None,
 }
 TIMING: Example = {"first_token_seconds": 0.4, "reasoning_seconds": None, "total_seconds": 1.2}
 ANSWER: Example = {

@@ -31,6 +31,11 @@ TICKET: Example = {
     "expires_at": "2026-11-21T08:58:35.177575Z",
 }
 
+SOCKET_TICKET: Example = {
+    "ticket": "eyJrZXkiOiJrZXlf….b2xk",
+    "socket_url": "/api/ws?ticket=eyJrZXkiOiJrZXlf….b2xk",
+    "expires_at": "2026-11-21T08:44:35.177575Z",
+}
 MEMBER: Example = {
     "user": "bob",
     "role": "viewer",
@@ -60,6 +65,7 @@ BY_SCHEMA: dict[str, Example] = {
     "Key": KEY,
     "KeyList": {"items": [KEY]},
     "MemberList": {"items": [MEMBER]},
+    "SocketTicket": SOCKET_TICKET,
     "Ticket": TICKET,
     "UsageReport": USAGE_REPORT,
 }

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from llmchat.access.base import Action
-from llmchat.domain import MessageOrder, Params, Wanted
+from llmchat.domain import MessageOrder, Params, ReplyMode, Wanted
 from llmchat.ids import ConversationId, MessageId
-from llmchat.store.base import ConversationDraft
+from llmchat.store.drafts import ConversationDraft
 from llmchat.web import bodies, listed, schemas
 from llmchat.web.audit import noting
 from llmchat.web.auth import Guarded, Me
@@ -34,6 +34,7 @@ async def create(
         body.model,
         body.params.to_domain() if body.params else Params(),
         body.metadata or {},
+        reply_mode=body.reply_mode or ReplyMode.ALWAYS,
     )
     return schemas.conversation_detail(await use.history.create(caller, draft), [])
 
@@ -167,4 +168,6 @@ def _changes(body: bodies.ConversationChange) -> dict[str, Any]:
         changes["metadata"] = body.metadata or {}
     for mark in changes.keys() & {"archived", "pinned"}:
         changes[mark] = bool(changes[mark])
+    if "reply_mode" in changes:
+        changes["reply_mode"] = body.reply_mode or ReplyMode.ALWAYS
     return changes

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from llmchat.errors import Problem
 from llmchat.web import problems
+from llmchat.web.requests import handshake_of
 
 LOCAL = ("localhost", ".localhost")
 """The names of a server that only this machine can reach."""
@@ -26,10 +27,11 @@ class AllowedHosts:
         self._endings = tuple(name.lower() for name in names if name.startswith("."))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not self._any:
+        if scope["type"] in ("http", "websocket") and not self._any:
             host = Headers(scope=scope).get("host", "")
             if not self._knows(_without_port(host)):
-                await problems.respond(Request(scope), _foreign())(scope, receive, send)
+                request = handshake_of(scope) if scope["type"] == "websocket" else Request(scope)
+                await problems.respond(request, _foreign())(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 
-from llmchat.domain import Params, PromptMessage, Role
+from llmchat.domain import Params, Role
+from llmchat.prompts import PromptMessage
 from llmchat.web import bodies, examples, schemas
 from llmchat.web.auth import Guarded
 from llmchat.web.bodies import Body

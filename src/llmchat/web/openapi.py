@@ -30,6 +30,9 @@ neither a key nor a network.
 
 A server that is not open wants an API key: `Authorization: Bearer sk-llmchat-…`.
 
+A WebSocket at `/api/ws` has rooms for several people, and is no part of this document: see
+docs/websocket.md in the project.
+
 Errors are problem details (RFC 9457): compare their `type`, which never changes. Every answer has
 an `X-Request-ID`; send your own, and it is used.
 """

@@ -1,5 +1,6 @@
 """Whether a browser sends a request for a page of this server, or for one of somebody else's."""
 
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -28,6 +29,21 @@ def refuse_foreign(request: Request) -> None:
     own_place = origin is None or _same_place(origin, request.headers.get("host", ""))
     if not (own_site and (site == "same-origin" or own_place)):
         raise Forbidden(_FOREIGN)
+
+
+def refuse_elsewhere(request: Request, allowed: Collection[str]) -> None:
+    """Raises Forbidden for a socket of another server's page, unless its origin is `allowed` (`*`
+    allows all), whoever calls: a browser lets any page open a socket to anywhere, with the cookie
+    or within reach of an open server, and read all of it. https://www.rfc-editor.org/rfc/rfc6455#section-10.2
+    """
+    origin = request.headers.get("origin")
+    if origin is None or _same_place(origin, request.headers.get("host", "")):
+        return
+    if "*" not in allowed and origin not in allowed:
+        raise Forbidden(
+            "A page of another server asks for this socket. The operator lists the origins of such "
+            "pages in LLMCHAT_CORS_ORIGINS."
+        )
 
 
 def is_secure(request: Request) -> bool:

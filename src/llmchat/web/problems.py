@@ -53,6 +53,11 @@ _FRAMEWORK: Mapping[int, tuple[str, str, str]] = {
             "raised for larger images, which grow by a third as base64."
         ),
     ),
+    426: (
+        "upgrade_required",
+        "This path is a WebSocket",
+        "Open it as one: ws:// or wss://, with the subprotocol llmchat.v1. See docs/websocket.md.",
+    ),
     415: (
         "unsupported_media_type",
         "The body is not declared as JSON",

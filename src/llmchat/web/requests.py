@@ -4,6 +4,7 @@ import re
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llmchat.ids import new_id
@@ -12,6 +13,8 @@ _GIVEN_ID = re.compile(rb"[0-9A-Za-z_.:-]{1,128}")
 RAW_SEND = "raw_send"
 """The server's own `send`, in a scope's state."""
 _USER_DATA = ("/api/", "/v1/")
+# The second one refuses a socket.
+_BEGINNINGS = frozenset({"http.response.start", "websocket.http.response.start"})
 # What a browser may do with an answer that says nothing of its own: nothing.
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -34,7 +37,7 @@ class RequestContext:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
@@ -42,7 +45,7 @@ class RequestContext:
         private = scope["path"].startswith(_USER_DATA)
 
         async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in _BEGINNINGS:
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
                 for name, value in _HEADERS.items():
@@ -53,6 +56,11 @@ class RequestContext:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._app(scope, receive, send_with_headers)
+
+
+def handshake_of(scope: Scope) -> Request:
+    """The GET that asks for a socket, for whoever looks at its headers."""
+    return Request({**scope, "type": "http", "method": "GET"})
 
 
 def _request_id(scope: Scope) -> str:

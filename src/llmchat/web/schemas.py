@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from llmchat import domain, errors, events
-from llmchat.domain import Role, Status
+from llmchat.domain import ReplyMode, Role, Status
 from llmchat.web.contents import ContentPart, ToolCall, calls_of, content_of
 
 
@@ -86,6 +86,8 @@ class Conversation(Shape):
     created_at: datetime
     updated_at: datetime
     """Of its settings or its messages."""
+    reply_mode: ReplyMode
+    """When the model answers: `always`, or when a message has `@model` in it."""
 
 
 class ActiveGeneration(Shape):
@@ -131,6 +133,8 @@ class Message(Shape):
     feedback: Feedback | None
     """What you think of the answer; nobody else sees it."""
     created_at: datetime
+    author: str | None
+    """Who sent it; null for an answer."""
 
 
 class Generation(Shape):
@@ -167,10 +171,10 @@ class GenerationDetail(Generation):
 class Accepted(Shape):
     message: Message
     """The question, stored; or the last of the results."""
-    reply: Message
-    """The answer, still empty."""
-    generation: Generation
-    stream_url: str
+    reply: Message | None
+    """The answer, still empty; null when the message is for people, and gets none."""
+    generation: Generation | None
+    stream_url: str | None
     """Where to follow the answer."""
 
 
@@ -216,6 +220,7 @@ def message_of(found: domain.Message) -> Message:
         timing=timing_of(found.timing),
         feedback=None if found.feedback is None else Feedback.model_validate(found.feedback),
         created_at=found.created_at,
+        author=found.author,
     )
 
 
@@ -266,6 +271,7 @@ def conversation_members(found: domain.Conversation) -> dict[str, Any]:
         "generating": found.generating,
         "created_at": found.created_at,
         "updated_at": found.updated_at,
+        "reply_mode": found.reply_mode,
     }
 
 

@@ -10,7 +10,7 @@ from llmchat.access.base import Action
 from llmchat.chat.service import Ask
 from llmchat.domain import OnBusy, Params, Status
 from llmchat.errors import GenerationFailed
-from llmchat.store.base import ConversationDraft
+from llmchat.store.drafts import ConversationDraft
 from llmchat.web import bodies, schemas
 from llmchat.web.audit import noting
 from llmchat.web.auth import Guarded

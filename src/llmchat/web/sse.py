@@ -16,7 +16,11 @@ from llmchat.chat.feed import (
     ConversationChanged,
     ConversationDeleted,
     GenerationStarted,
+    MemberRemoved,
     MessageAdded,
+    Passing,
+    PresenceChanged,
+    TypingChanged,
 )
 from llmchat.chat.watching import GenerationEvents, Idle, Sight, Snapshot
 from llmchat.domain import Conversation
@@ -112,7 +116,10 @@ def _sight(sight: Sight) -> bytes:
             return _event("snapshot", data)
         case GenerationEvents(id, entries):
             return b"".join(
-                [_event(name_of(e.event), {"generation_id": id, **_data(e)}) for e in entries]
+                [
+                    _event(name_of(e.event), {"generation_id": id, **event_members(e)})
+                    for e in entries
+                ]
             )
         case Idle():
             return _HEARTBEAT
@@ -120,7 +127,7 @@ def _sight(sight: Sight) -> bytes:
             return _announcement(sight)
 
 
-def _announcement(announcement: Announcement) -> bytes:
+def _announcement(announcement: Announcement | Passing) -> bytes:
     match announcement:
         case MessageAdded(message):
             return _event("message", message_of(message).model_dump(mode="json"))
@@ -128,8 +135,12 @@ def _announcement(announcement: Announcement) -> bytes:
             return _event("conversation", _conversation(conversation))
         case ConversationDeleted():
             return _event("conversation", {"deleted": True})
+        case TypingChanged(user, typing):
+            return _event("typing", {"user": user, "typing": typing})
         case GenerationStarted():
             return b""  # Its log begins with a frame of its own.
+        case PresenceChanged() | MemberRemoved():
+            return b""  # Only sockets are in a room.
 
 
 def _conversation(conversation: Conversation) -> dict[str, Any]:
@@ -147,7 +158,7 @@ def _encode(entry: Entry) -> bytes:
     first, last, event = entry.first, entry.last, entry.event
     if isinstance(event, Delta):
         return _DELTA % (last, first, last, event.channel.encode(), line_json(event.text))
-    return b"id: %d\n%b" % (last, _event(name_of(event), _data(entry)))
+    return b"id: %d\n%b" % (last, _event(name_of(event), event_members(entry)))
 
 
 # Readers at one place share their entries, so each frame is made once for all of them.
@@ -159,7 +170,8 @@ def _event(name: str, data: Any) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (name.encode(), line_json(data))
 
 
-def _data(entry: Entry) -> dict[str, Any]:
+def event_members(entry: Entry) -> dict[str, Any]:
+    """What every dialect of ours says of it."""
     return {"offset": (entry.first, entry.last), **_members(entry.event)}
 
 

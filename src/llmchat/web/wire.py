@@ -14,7 +14,9 @@ from uvicorn.protocols.http.httptools_impl import (
 from llmchat.errors import Malformed, Problem
 from llmchat.ids import new_id
 from llmchat.web import problems
+from llmchat.web.socketwire import PATH
 
+_SOCKETS = PATH.encode()
 _MOST_HEADER_BYTES = 64 * 1024
 _VERSIONS = frozenset({"1.0", "1.1"})
 
@@ -88,17 +90,21 @@ class BoundedHttp(HttpToolsProtocol):
             raise httptools.HttpParserError("The parser takes HTTP/0.9 and 2.0 for 1.1.")
         self._in_header = False
         super().on_headers_complete()
+        if self.parser.should_upgrade() and self._should_upgrade():
+            return
         self._asked = self._in_body = True
         self._wait_for_body()
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
         self._header_bytes = 0
-        if not self.cycle.response_complete:
+        if not (self._is_free() or self.parser.should_upgrade()):
             self._wait_for_body()
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
+        if self.parser.should_upgrade() and self._should_upgrade():
+            return
         self._in_body = False
         self._patience.cancel()
         if self.cycle.response_complete:
@@ -109,6 +115,21 @@ class BoundedHttp(HttpToolsProtocol):
         if self.cycle.response_complete and not (self._in_header or self._in_body):
             # uvicorn's own patience with an idle connection ends at the first byte of anything.
             self._patience = self._be_patient()
+
+    def _should_upgrade(self) -> bool:
+        """Only where there are sockets, and not in mid-answer: any other request that says so is
+        one like all, as RFC 9110 has it."""
+        path = self.url.split(b"?")[0]
+        asks = self.scope["method"] == "GET" and path == _SOCKETS and self.url.isascii()
+        return asks and self._is_free() and bool(super()._should_upgrade())
+
+    def _is_free(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.response_complete
+
+    def handle_websocket_upgrade(self) -> None:
+        self._patience.cancel()
+        super().handle_websocket_upgrade()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answered = cycle

@@ -4,9 +4,10 @@ from collections.abc import AsyncGenerator, Sequence
 
 import httpx2
 
-from llmchat.domain import Model, Prompt
+from llmchat.domain import Model
 from llmchat.errors import UpstreamUnavailable
 from llmchat.events import Delta, Finished
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Configured, ProviderEvent
 from llmchat.providers.wrapper import Forgetful
 

@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncGenerator, Sequence
 
-from llmchat.domain import Model, Prompt
+from llmchat.domain import Model
 from llmchat.events import Delta, Finished
+from llmchat.prompts import Prompt
 from llmchat.providers.base import Configured, ProviderEvent
 from llmchat.providers.wrapper import Forgetful
 

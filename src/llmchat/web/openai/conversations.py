@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 
 from llmchat.domain import Conversation
 from llmchat.ids import ConversationId
-from llmchat.store.base import ConversationDraft
+from llmchat.store.drafts import ConversationDraft
 from llmchat.web.auth import Guarded
 from llmchat.web.bounds import PathId
 from llmchat.web.deps import Caller, Use

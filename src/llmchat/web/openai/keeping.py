@@ -8,10 +8,11 @@ from fastapi import Request, Response
 
 from llmchat.access.base import Principal
 from llmchat.chat.service import Ask
-from llmchat.domain import Asked, Params, PromptMessage, Role, Status, Turn
+from llmchat.domain import Params, Role, Status, Turn
 from llmchat.errors import GenerationFailed, Invalid
 from llmchat.ids import ConversationId
-from llmchat.store.base import IdempotencyKey, TurnDraft
+from llmchat.prompts import Asked, PromptMessage
+from llmchat.store.drafts import IdempotencyKey, TurnDraft
 from llmchat.web.deps import Services
 from llmchat.web.openai.answering import frames_of, head_of
 from llmchat.web.openai.chunks import Chunks

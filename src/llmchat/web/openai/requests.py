@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, WithJsonSchema, field_validator
 
 from llmchat import domain
+from llmchat.prompts import PromptMessage
 from llmchat.web.bodies import Params
 from llmchat.web.bounds import Line, ModelId
 from llmchat.web.openai.lenient import LenientBody, OneOrMore
@@ -30,7 +31,7 @@ class Question:
     """A chat completion that is asked for."""
 
     model: str | None
-    messages: Sequence[domain.PromptMessage]
+    messages: Sequence[PromptMessage]
     params: domain.Params
 
 

@@ -11,11 +11,12 @@ from starlette.types import Receive, Scope, Send
 from llmchat.access.base import Principal
 from llmchat.chat.responses import Found, ResponseDraft, response_id
 from llmchat.chat.service import Ask
-from llmchat.domain import Generation, OnBusy, PromptMessage, Role
+from llmchat.domain import Generation, OnBusy, Role
 from llmchat.errors import BadCursor, LogGone
 from llmchat.events import Delta, Entry, Event, Started, is_terminal
 from llmchat.ids import ConversationId, new_id
-from llmchat.store.base import IdempotencyKey
+from llmchat.prompts import PromptMessage
+from llmchat.store.drafts import IdempotencyKey
 from llmchat.web.deps import Services
 from llmchat.web.leaving import unless_gone
 from llmchat.web.openai.errors import MEDIA_TYPE

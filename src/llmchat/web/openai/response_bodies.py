@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
-from llmchat.domain import Asked, Params
+from llmchat.domain import Params
+from llmchat.prompts import Asked
 from llmchat.web.bounds import Id, JsonObject, Line, ModelId, Text
 from llmchat.web.openai.lenient import LenientBody
 from llmchat.web.openai.response_input import Items, messages_of

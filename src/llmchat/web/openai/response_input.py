@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 
 from llmchat import domain
 from llmchat.chat.items import Piece
-from llmchat.domain import Image, Message, PromptMessage, Role
+from llmchat.domain import Image, Message, Role
 from llmchat.errors import NotFound
 from llmchat.events import ToolCall
 from llmchat.ids import MessageId
+from llmchat.prompts import PromptMessage
 from llmchat.web.bounds import Text
 from llmchat.web.contents import CallId, ImageUrl
 from llmchat.web.openai.response_output import (
