@@ -59,7 +59,7 @@ class SqlArchiveStore:
         if leaf is not None and leaf not in ids:
             raise Invalid(f"The active leaf {leaf} is none of the messages in the file.")
         new = ConversationId(new_id("conv"))
-        messages = [_message(new, message, depth, ids) for message, depth in placed]
+        messages = [_message(owner, new, message, depth, ids) for message, depth in placed]
         # Not within the transaction, in which others would wait for it.
         words = [words_of(message.content) for message, _ in placed]
         end = ids[leaf] if leaf is not None else messages[-1]["id"] if messages else None
@@ -116,6 +116,7 @@ def _conversation(
         labels=dict(found.metadata),
         archived=found.archived,
         pinned=found.pinned,
+        reply_mode=found.reply_mode,
         leaf_id=leaf,
         created_at=found.created_at,
         updated_at=found.updated_at,
@@ -123,7 +124,11 @@ def _conversation(
 
 
 def _message(
-    conversation: str, found: Message, depth: int, ids: Mapping[MessageId, MessageId]
+    owner: OwnerId,
+    conversation: str,
+    found: Message,
+    depth: int,
+    ids: Mapping[MessageId, MessageId],
 ) -> dict[str, Any]:
     return {
         "id": ids[found.id],
@@ -141,6 +146,8 @@ def _message(
         "model": found.model,
         "usage": usage_json(found.usage),
         "error": problem_json(found.error),
+        # A file may say anything of others.
+        "author": owner if found.author == owner else None,
         "created_at": found.created_at,
     }
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from llmchat.access.members import Right
-from llmchat.domain import Message, Status
+from llmchat.domain import Message, Role, Status
 from llmchat.errors import Busy, NotFound
 from llmchat.ids import ConversationId, MessageId, OwnerId
 from llmchat.prompts import PromptMessage
@@ -38,6 +38,8 @@ class SqlItemStore:
             if parent is not None and Status(parent.status).live:
                 raise Busy(str(parent.generation_id))
             rows = given(conversation, parent, messages, self._now())
+            for row in rows:
+                row.author = None if row.role == Role.ASSISTANT else owner
             if not rows:
                 return []
             session.add_all(rows)

@@ -54,7 +54,7 @@ async def add_turn(
     parent = await parent_of(session, conversation, draft.parent_id)
     asked = questions(conversation, parent, draft, now)
     for row in asked:
-        row.author = caller
+        row.author = None if row.role == Role.ASSISTANT else caller
     session.add_all(asked)
     await session.flush()
     for message in asked:

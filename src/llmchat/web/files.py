@@ -89,6 +89,8 @@ class FiledMessage(Body):
     error: FiledProblem | None = None
     feedback: FiledFeedback | None = None
     """What whoever exports it thinks of the answer."""
+    author: CleanText | None = Field(default=None, max_length=256)
+    """Who sent it. An import believes only who imports."""
     created_at: Time
 
 
@@ -100,6 +102,7 @@ class FiledConversation(Body):
     metadata: JsonObject = Field(default_factory=dict)
     archived: bool = False
     pinned: bool = False
+    reply_mode: Annotated[domain.ReplyMode, Field(strict=False)] = domain.ReplyMode.ALWAYS
     created_at: Time
     updated_at: Time
 
@@ -131,6 +134,7 @@ def filed(archive: Archive) -> File:
             metadata=dict(found.metadata),
             archived=found.archived,
             pinned=found.pinned,
+            reply_mode=found.reply_mode,
             created_at=found.created_at,
             updated_at=found.updated_at,
         ),
@@ -159,6 +163,7 @@ def _filed_message(message: domain.Message) -> FiledMessage:
         feedback=None
         if feedback is None
         else FiledFeedback.model_validate(feedback, from_attributes=True),
+        author=message.author,
         created_at=message.created_at,
     )
 
@@ -177,6 +182,7 @@ def archive_of(file: File) -> Archive:
         created_at=about.created_at,
         updated_at=about.updated_at,
         pinned=about.pinned,
+        reply_mode=about.reply_mode,
         active_leaf=None if file.active_leaf is None else MessageId(file.active_leaf),
     )
     return Archive(conversation, [_message(message) for message in file.messages])
@@ -206,4 +212,5 @@ def _message(filed: FiledMessage) -> domain.Message:
         ],
         tool_call_id=filed.tool_call_id,
         feedback=None if feedback is None else domain.Feedback(feedback.rating, feedback.comment),
+        author=None if filed.author is None else OwnerId(filed.author),
     )
