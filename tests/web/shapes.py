@@ -36,6 +36,7 @@ MESSAGE = {
     "model",
     "generation_id",
     "usage",
+    "timing",
     "error",
     "siblings",
     "feedback",
