@@ -57,6 +57,7 @@ GENERATION = {
     "started_at",
     "first_token_at",
     "ended_at",
+    "timing",
 }
 GENERATION_DETAIL = GENERATION | {"text", "reasoning", "tool_calls", "last_event_id"}
 USAGE = {

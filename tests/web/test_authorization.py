@@ -39,7 +39,7 @@ ITEMS = {"items": [{"role": "user", "content": "hello"}]}
 SESSION = {"session_id": "mine", "message": "hello", **ECHO}
 PUBLIC = {"/api/session", "/api/shared/{secret}", "/health", "/health/live", "/health/ready"}
 # What is no operation of the API: files, the document itself, and sockets.
-PAGES = {"/", "/docs", "/openapi.json", "/static", "/api/ws"}
+PAGES = {"/", "/shared", "/docs", "/openapi.json", "/static", "/api/ws"}
 
 FAR = 4_000_000_000
 

@@ -251,7 +251,7 @@ async def test_all_wrong_fields_are_named_at_once(client: Client) -> None:
         ({"limit": "1.5"}, 422),
         ({"limit": "9" * 5000}, 422),
         ({"limit": "\N{ARABIC-INDIC DIGIT ONE}"}, 422),
-        ({"cursor": "x" * 65}, 422),
+        ({"cursor": "x" * 97}, 422),
         ({"cursor": "x"}, 400),
         ({"cursor": "-1"}, 400),
         ({"cursor": "\0"}, 400),

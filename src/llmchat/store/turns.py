@@ -185,6 +185,7 @@ def _as_queued(row: GenerationRow) -> Generation:
         started_at=None,
         first_token_at=None,
         ended_at=None,
+        timing=None,
     )
 
 
@@ -223,6 +224,7 @@ async def _as_it_was(session: AsyncSession, generation_id: str) -> Turn:
             status=Status.STREAMING,
             usage=None,
             error=None,
+            timing=None,
             siblings=_until(answer.siblings, reply.id),
         ),
         _as_queued(generation),
