@@ -25,15 +25,18 @@ help:  ## Show this list
 run: $(VENV)/.run  ## Set everything up and serve on http://127.0.0.1:8000 (ARGS="--port 9000")
 	@exec $(BIN)/llmchat serve $(ARGS)
 
-# Two files at a time, but for those that load the machine by themselves, or have one loop for one browser.
+# Two files at a time, but for the one that loads the machine by itself. A browser paints with the whole machine, too.
 CROWD       = tests/chaos/test_thousand_readers.py
-TOGETHER    = $(BIN)/pytest -n 2 --dist loadfile --ignore $(CROWD) --ignore tests/browser
-ALONE       = $(BIN)/pytest $(CROWD) tests/browser
-DISTRIBUTED = $(BIN)/pytest -n 2 --dist loadfile --distributed tests/e2e
+PAIRS       = $(BIN)/pytest -n 2 --dist loadfile
+TOGETHER    = $(PAIRS) --ignore $(CROWD) --ignore tests/browser
+ALONE       = $(BIN)/pytest $(CROWD)
+BROWSER     = $(PAIRS) tests/browser
+# What of tests/e2e is about the log and its readers; ARGS="--distributed tests/e2e" runs all of it.
+DISTRIBUTED = $(PAIRS) --distributed $(patsubst %,tests/e2e/test_%.py,busy conversation_stream one_end readers send_once shutdown stop stream)
 
 test: $(VENV)/.dev  ## Set everything up and run every test (ARGS="-k resume")
 	@$(BIN)/python -m tests.system
-	$(if $(ARGS),$(BIN)/pytest $(ARGS),$(TOGETHER) && $(ALONE) && $(DISTRIBUTED))
+	$(if $(ARGS),$(BIN)/pytest $(ARGS),$(TOGETHER) && $(ALONE) && $(BROWSER) && $(DISTRIBUTED))
 
 check: $(VENV)/.dev  ## Lock file, format, lint, types, import rules
 	$(UV) lock --check --offline --quiet
