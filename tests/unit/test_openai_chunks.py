@@ -31,6 +31,15 @@ FAILED = Problem("upstream_timeout", "T", 504, "The model sent no token for 60 s
 LOGS: Mapping[str, Sequence[Event]] = {
     "text": [BEGUN, Delta("Hel"), Delta("lo\u2028\u0085"), Delta(""), DONE],
     "reasoning": [BEGUN, Delta("why", "reasoning"), Delta("because"), DONE],
+    "logprobs": [
+        BEGUN,
+        Delta("hm", "reasoning", logprobs='{"token":"hm"}'),
+        Delta("Hel", logprobs='{"token":"H"},{"token":"el\\ud83d"}'),
+        Delta("", logprobs='{"token":""}'),
+        Reset(2, "crash", "Hello"),
+        Delta("!"),
+        DONE,
+    ],
     "tools": [
         BEGUN,
         ToolCall(0, "call_a", "weather", ""),
@@ -81,7 +90,7 @@ def test_a_whole_answer_ends_with_done_and_a_broken_one_does_not() -> None:
     whole = {name for name, log in LOGS.items() if framed(log).endswith(b"data: [DONE]\n\n")}
 
     assert whole == {
-        *("text", "reasoning", "tools", "length", "stopped"),
+        *("text", "reasoning", "logprobs", "tools", "length", "stopped"),
         *("reset-before-text", "reset-goes-on"),
     }
 

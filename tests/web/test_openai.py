@@ -19,6 +19,7 @@ from tests.web.locked import bearer, locked_service
 from tests.web.test_upstream import KEY, World, post
 
 PATH = "/v1/chat/completions"
+KEY_HEADER = "Idempotency-Key"
 HELLO: list[Json] = [{"role": "user", "content": "hello"}]
 CALL: Json = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 TOOLS: list[Json] = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
@@ -167,6 +168,34 @@ async def test_models_by_their_ids(client: Client) -> None:
     assert (await client.http.get("/v1/models/demo/echo")).json() == found.json()
     missing = error_of(await client.http.get("/v1/models/demo/nobody"), 404)
     assert missing["code"] == "model_not_found"
+
+
+def likely(choices: list[Json]) -> list[str]:
+    found = [choice["logprobs"] for choice in choices if choice["logprobs"] is not None]
+    return [token["token"] for logprobs in found for token in logprobs["content"]]
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["plain", "kept"])
+async def test_who_asks_gets_to_know_how_likely_each_token_was(world: World, kept: bool) -> None:
+    tokens = [f"t{number} " for number in range(40)]
+    body = {"model": "openai/" + mock_model(tokens=40), "messages": HELLO}
+    asked: Json = {**body, "logprobs": True, "top_logprobs": 3}
+
+    async def answer(body: Json, key: str) -> httpx2.Response:
+        return await world.client.http.post(PATH, json=body, headers=headers | {KEY_HEADER: key})
+
+    headers = {"X-Conversation-Id": await world.client.conversation()} if kept else {}
+    [choice] = (await answer(asked, "whole")).json()["choices"]
+    assert likely([choice]) == tokens
+    # The second time it is read from the log that is stored.
+    for _ in range(2 if kept else 1):
+        chunks = chunks_of(await answer({**asked, "stream": True}, "streamed"))
+        assert text_of(chunks) == "".join(tokens)
+        assert likely([choice for chunk in chunks for choice in chunk["choices"]]) == tokens
+    [choice] = (await answer(body, "unasked")).json()["choices"]
+    assert choice["logprobs"] is None
+    assert world.upstream.completions[0].body["top_logprobs"] == 3
+    assert len(world.upstream.completions) == 3
 
 
 async def test_what_fails_before_the_first_token_has_its_status(world: World) -> None:

@@ -32,6 +32,7 @@ class Answer:
     reasoning: str
     tool_calls: Sequence[ToolCall]
     end: Finished
+    logprobs: str | None = None
 
 
 class AnswerStream:
@@ -84,7 +85,14 @@ class AskingService:
             transcript = await self._runner.answer(provider, prompt, model)
         end = _finished(transcript)
         calls = answerable_calls(transcript.tool_calls)
-        return Answer(end.model or model, transcript.answer, transcript.reasoning, calls, end)
+        return Answer(
+            end.model or model,
+            transcript.answer,
+            transcript.reasoning,
+            calls,
+            end,
+            transcript.logprobs,
+        )
 
     async def stream(
         self,

@@ -37,6 +37,7 @@ async def whole(request: Request, use: Services, caller: Principal, body: ChatRe
         tool_calls=answer.tool_calls,
         finish_reason=answer.end.finish_reason,
         usage=answer.end.usage,
+        logprobs=answer.logprobs,
     )
     return Response(orjson.dumps(completion), media_type=MEDIA_TYPE)
 

@@ -17,7 +17,7 @@ from llmchat.events import (
     Usage,
 )
 from llmchat.web.lines import line_json
-from llmchat.web.openai.completion import finish_reason_of, usage_json
+from llmchat.web.openai.completion import finish_reason_of, logprobs_json, usage_json
 from llmchat.web.openai.errors import error_of
 
 HEARTBEAT = b": heartbeat\n\n"
@@ -79,6 +79,8 @@ class Chunks:
         if self.ended:
             return b""
         if isinstance(event, Delta):
+            if event.logprobs is not None:
+                return self._with_logprobs(event, event.logprobs)
             if event.channel == "answer":
                 return self._text(event.text)
             return self._chunk({"reasoning_content": event.text}) if event.text else b""
@@ -102,6 +104,13 @@ class Chunks:
             return b""
         self._said.append(text)
         return self._before_text + line_json(text) + self._after_text
+
+    def _with_logprobs(self, delta: Delta, logprobs: str) -> bytes:
+        if delta.channel == "answer":
+            self._said.append(delta.text)
+        name = "content" if delta.channel == "answer" else "reasoning_content"
+        likely = b',"finish_reason":null,"logprobs":' + logprobs_json(logprobs)
+        return self._delta + line_json({name: delta.text}) + likely + self._behind
 
     def _chunk(self, delta: dict[str, Any]) -> bytes:
         return self._delta + line_json(delta) + self._going_on
