@@ -32,6 +32,7 @@ async def test_openai_python(served: Dialects, environment: str) -> None:
     assert told["bad_key"] == [401, "invalid_api_key"]
     assert told["rate_limit"] == ["rate_limit_exceeded", True]
     assert told["logprobs"] == ["t0 ", "t1 ", "t2 "]
+    assert told["text"] == ["t0 t1 t2 ", "t0 t1 t2 ", 3]
     assert told["cancel"] == "closed"
     asked = served.upstream.completions[before]
     assert asked.body["stream"] is True

@@ -296,6 +296,12 @@ CHAT_COMPLETION: Example = {
         "completion_tokens_details": {"reasoning_tokens": 0},
     },
 }
+TEXT_COMPLETION: Example = {
+    **CHAT_COMPLETION,
+    "id": "cmpl-8DmOPrLkO6tHQTwKF2VHCrh",
+    "object": "text_completion",
+    "choices": [{"index": 0, "text": _ANSWER, "finish_reason": "stop", "logprobs": None}],
+}
 
 _FILED = ("id", "parent_id", "role", "content", "created_at")
 FILE: Example = {
@@ -315,6 +321,7 @@ FILE: Example = {
 BY_SCHEMA: Mapping[str, Example] = {
     **response_examples.BY_SCHEMA,
     "ChatCompletion": CHAT_COMPLETION,
+    "TextCompletion": TEXT_COMPLETION,
     "OpenAIFailure": {"error": OPENAI_ERROR},
     "OpenAIModel": OPENAI_MODEL,
     "OpenAIModels": {"object": "list", "data": [OPENAI_MODEL]},

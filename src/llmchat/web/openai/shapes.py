@@ -78,6 +78,23 @@ class ChatCompletion(Shape):
     usage: ChatUsage | None = None
 
 
+class TextChoice(Shape):
+    index: int
+    text: str
+    finish_reason: Literal["stop", "length", "content_filter"]
+    logprobs: None
+
+
+class TextCompletion(Shape):
+    id: str
+    object: Literal["text_completion"]
+    created: int
+    """Seconds since the epoch."""
+    model: str
+    choices: list[TextChoice]
+    usage: ChatUsage | None = None
+
+
 class OpenAIModel(Shape):
     id: str
     """What a request names as its `model`."""
