@@ -40,11 +40,20 @@ class Started:
 class Delta:
     """A piece of the text. `mark` says where in the upstream's own log what follows it begins,
     when the upstream keeps one: stored with the text, and shown to nobody. A delta without text
-    carries a mark before the first token, or behind something else than text."""
+    carries a mark before the first token, or behind something else than text.
+
+    `logprobs`, where they were asked for, are how likely the tokens of this piece were: the objects
+    of OpenAI's `logprobs.content`, in ASCII, with commas between."""
 
     text: str
     channel: Channel = "answer"
     mark: str | None = None
+    logprobs: str | None = None
+
+    @property
+    def bare(self) -> bool:
+        """Whether it is a text and no more."""
+        return self.mark is None and self.logprobs is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +113,8 @@ class Entry:
 @dataclass(slots=True)
 class Transcript:
     """What a log says up to the offset `last`: the text of both channels, the calls, the end.
-    `mark` is the last delta's: with it, nothing came behind what that stands for."""
+    `mark` is the last delta's: with it, nothing came behind what that stands for. `logprobs` are
+    those of both channels, in order."""
 
     last: int = 0
     answer: str = ""
@@ -113,6 +123,7 @@ class Transcript:
     tool_calls: list[ToolCall] = field(default_factory=list)
     terminal: Terminal | None = None
     mark: str | None = None
+    logprobs: str | None = None
 
 
 def is_terminal(event: Event) -> bool:
@@ -123,17 +134,20 @@ def fold(entries: Iterable[Entry]) -> Transcript:
     """The one way from a log to its text: the history, `GET` and every summary use it."""
     transcript = Transcript()
     parts: dict[Channel, list[str]] = {"answer": [], "reasoning": []}
+    logprobs: list[str | None] = []
     for entry in entries:
         transcript.last = entry.last
         match entry.event:
-            case Delta(text, channel, mark):
+            case Delta(text, channel, mark, likely):
                 parts[channel].append(text)
+                logprobs.append(likely)
                 transcript.mark = mark
             case ToolCall() as call:
                 transcript.tool_calls.append(call)
                 transcript.mark = None
             case Reset(attempt, _, text):
                 parts = {"answer": [text], "reasoning": []}
+                logprobs = []
                 transcript.tool_calls = []
                 transcript.mark = None
                 transcript.attempt = attempt
@@ -143,7 +157,12 @@ def fold(entries: Iterable[Entry]) -> Transcript:
                 transcript.terminal = terminal
     transcript.answer = "".join(parts["answer"])
     transcript.reasoning = "".join(parts["reasoning"])
+    transcript.logprobs = joined_logprobs(logprobs)
     return transcript
+
+
+def joined_logprobs(pieces: Iterable[str | None]) -> str | None:
+    return ",".join([piece for piece in pieces if piece is not None]) or None
 
 
 def join_deltas(events: Sequence[E]) -> list[E | Delta]:
@@ -152,7 +171,8 @@ def join_deltas(events: Sequence[E]) -> list[E | Delta]:
     for event in events:
         last = joined[-1] if joined else None
         if isinstance(event, Delta) and isinstance(last, Delta) and last.channel == event.channel:
-            joined[-1] = Delta(last.text + event.text, event.channel, event.mark)
+            logprobs = joined_logprobs((last.logprobs, event.logprobs))
+            joined[-1] = Delta(last.text + event.text, event.channel, event.mark, logprobs)
         else:
             joined.append(event)
     return joined
@@ -223,7 +243,9 @@ def _merge_run(run: Sequence[Entry]) -> Entry:
         return run[0]
     deltas = [entry.event for entry in run if isinstance(entry.event, Delta)]
     text = "".join(delta.text for delta in deltas)
-    return Entry(run[0].first, run[-1].last, Delta(text, deltas[0].channel, deltas[-1].mark))
+    logprobs = joined_logprobs(delta.logprobs for delta in deltas)
+    merged = Delta(text, deltas[0].channel, deltas[-1].mark, logprobs)
+    return Entry(run[0].first, run[-1].last, merged)
 
 
 _KINDS: dict[str, type[Started | ToolCall | Reset | Finished | Failed]] = {
@@ -260,6 +282,8 @@ def from_json(data: bytes | str) -> Event:
 
 def _members(event: Event) -> dict[str, Any]:
     members = {name: getattr(event, name) for name in event.__dataclass_fields__}
-    if isinstance(event, Delta) and event.mark is None:
-        del members["mark"]
+    if isinstance(event, Delta):
+        for name in ("mark", "logprobs"):
+            if members[name] is None:
+                del members[name]
     return members

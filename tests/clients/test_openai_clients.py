@@ -31,6 +31,8 @@ async def test_openai_python(served: Dialects, environment: str) -> None:
     assert told["failed_in_mid_stream"] == ["t0 t1 t2 ", "APIError", "upstream_truncated"]
     assert told["bad_key"] == [401, "invalid_api_key"]
     assert told["rate_limit"] == ["rate_limit_exceeded", True]
+    assert told["logprobs"] == ["t0 ", "t1 ", "t2 "]
+    assert told["text"] == ["t0 t1 t2 ", "t0 t1 t2 ", 3]
     assert told["cancel"] == "closed"
     asked = served.upstream.completions[before]
     assert asked.body["stream"] is True

@@ -32,7 +32,9 @@ def joined(events: Sequence[Event]) -> Event:
     deltas = [event for event in events if isinstance(event, Delta)]
     assert len(deltas) == len(events), "only deltas are merged"
     assert len({delta.channel for delta in deltas}) == 1, "a merged delta has one channel"
-    return Delta("".join(delta.text for delta in deltas), deltas[0].channel)
+    logprobs = ",".join(delta.logprobs for delta in deltas if delta.logprobs) or None
+    text = "".join(delta.text for delta in deltas)
+    return Delta(text, deltas[0].channel, logprobs=logprobs)
 
 
 def assert_says(entries: Sequence[Entry], events: Sequence[Event], *, after: int = 0) -> None:

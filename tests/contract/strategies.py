@@ -49,7 +49,8 @@ texts = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
 )
 channels: st.SearchStrategy[Channel] = st.sampled_from(("answer", "reasoning"))
-deltas = st.builds(Delta, texts, channels)
+logprobs = st.none() | st.sampled_from(('{"token":"a"}', '{"token":"\\u2028"},{"token":"\\ud83d"}'))
+deltas = st.builds(Delta, texts, channels, logprobs=logprobs)
 tool_calls = st.builds(
     ToolCall, st.integers(0, 3), st.none() | texts, st.none() | texts, arguments=texts
 )

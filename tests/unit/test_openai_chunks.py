@@ -19,10 +19,13 @@ from llmchat.events import (
     ToolCall,
     Usage,
 )
-from llmchat.web.openai.chunks import Chunks, Head
+from llmchat.web.openai.chunks import Chunks
 from llmchat.web.openai.completion import completion_json
+from llmchat.web.openai.frames import Head
+from llmchat.web.openai.text_chunks import TextChunks
 
 GOLDEN = Path(__file__).with_name("openai_frames")
+TEXT_GOLDEN = Path(__file__).with_name("openai_text_frames")
 HEAD = Head("chatcmpl-8Dm", "demo/echo", 1795250589)
 BEGUN = Started("gen_8Dm", "", "demo/echo", 1)
 USAGE = Usage(4, 6, reasoning_tokens=2, cached_tokens=1)
@@ -31,6 +34,15 @@ FAILED = Problem("upstream_timeout", "T", 504, "The model sent no token for 60 s
 LOGS: Mapping[str, Sequence[Event]] = {
     "text": [BEGUN, Delta("Hel"), Delta("lo\u2028\u0085"), Delta(""), DONE],
     "reasoning": [BEGUN, Delta("why", "reasoning"), Delta("because"), DONE],
+    "logprobs": [
+        BEGUN,
+        Delta("hm", "reasoning", logprobs='{"token":"hm"}'),
+        Delta("Hel", logprobs='{"token":"H"},{"token":"el\\ud83d"}'),
+        Delta("", logprobs='{"token":""}'),
+        Reset(2, "crash", "Hello"),
+        Delta("!"),
+        DONE,
+    ],
     "tools": [
         BEGUN,
         ToolCall(0, "call_a", "weather", ""),
@@ -55,6 +67,11 @@ def framed(events: Sequence[Event], *, with_usage: bool = False) -> bytes:
     return b"".join(chunks.frames([Entry(at, at, event)]) for at, event in enumerate(events, 1))
 
 
+def framed_text(events: Sequence[Event], *, with_usage: bool = False) -> bytes:
+    chunks = TextChunks(HEAD, with_usage=with_usage)
+    return b"".join(chunks.frames([Entry(at, at, event)]) for at, event in enumerate(events, 1))
+
+
 def data_of(frames: bytes) -> list[Any]:
     lines = [line for line in frames.decode().splitlines() if line]
     assert all(line.startswith("data: ") for line in lines)
@@ -70,6 +87,24 @@ def test_a_log_as_chunks(name: str, with_usage: bool, pytestconfig: pytest.Confi
     assert frames == golden.read_bytes()
 
 
+@pytest.mark.parametrize("with_usage", [False, True], ids=["plain", "with-usage"])
+@pytest.mark.parametrize("name", LOGS)
+def test_a_log_as_chunks_of_a_text(name: str, with_usage: bool) -> None:
+    golden = TEXT_GOLDEN / f"{name}{'-with-usage' if with_usage else ''}.sse"
+
+    assert framed_text(LOGS[name], with_usage=with_usage) == golden.read_bytes()
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_a_text_says_what_the_chat_says_as_its_answer(name: str) -> None:
+    chat = [choice for chunk in data_of(framed(LOGS[name])) for choice in chunk.get("choices", ())]
+    text = [c for chunk in data_of(framed_text(LOGS[name])) for c in chunk.get("choices", ())]
+    said = "".join(choice["delta"].get("content") or "" for choice in chat)
+
+    if name != "reset-of-calls":
+        assert "".join(choice["text"] for choice in text) == said
+
+
 @pytest.mark.parametrize("name", LOGS)
 def test_however_a_log_is_cut_it_is_the_same(name: str) -> None:
     entries = [Entry(at, at, event) for at, event in enumerate(LOGS[name], 1)]
@@ -81,7 +116,7 @@ def test_a_whole_answer_ends_with_done_and_a_broken_one_does_not() -> None:
     whole = {name for name, log in LOGS.items() if framed(log).endswith(b"data: [DONE]\n\n")}
 
     assert whole == {
-        *("text", "reasoning", "tools", "length", "stopped"),
+        *("text", "reasoning", "logprobs", "tools", "length", "stopped"),
         *("reset-before-text", "reset-goes-on"),
     }
 

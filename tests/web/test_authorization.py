@@ -113,6 +113,7 @@ ROWS: Mapping[tuple[str, str], Row] = {
     ("post", "/v1/chat/completions"): Row(
         "chat", 200, body={"messages": [{"role": "user", "content": "hello"}], "model": "demo/echo"}
     ),
+    ("post", "/v1/completions"): Row("chat", 200, body={"prompt": "hello", **ECHO}),
     ("post", "/v1/responses"): Row("chat", 200, body=RESPOND),
     ("get", "/v1/responses/{id}"): Row("read", 200, "response"),
     ("delete", "/v1/responses/{id}"): Row("chat", 200, "response", part="owner"),

@@ -19,6 +19,8 @@ from tests.web.locked import bearer, locked_service
 from tests.web.test_upstream import KEY, World, post
 
 PATH = "/v1/chat/completions"
+TEXT_PATH = "/v1/completions"
+KEY_HEADER = "Idempotency-Key"
 HELLO: list[Json] = [{"role": "user", "content": "hello"}]
 CALL: Json = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 TOOLS: list[Json] = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
@@ -169,6 +171,34 @@ async def test_models_by_their_ids(client: Client) -> None:
     assert missing["code"] == "model_not_found"
 
 
+def likely(choices: list[Json]) -> list[str]:
+    found = [choice["logprobs"] for choice in choices if choice["logprobs"] is not None]
+    return [token["token"] for logprobs in found for token in logprobs["content"]]
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["plain", "kept"])
+async def test_who_asks_gets_to_know_how_likely_each_token_was(world: World, kept: bool) -> None:
+    tokens = [f"t{number} " for number in range(40)]
+    body = {"model": "openai/" + mock_model(tokens=40), "messages": HELLO}
+    asked: Json = {**body, "logprobs": True, "top_logprobs": 3}
+
+    async def answer(body: Json, key: str) -> httpx2.Response:
+        return await world.client.http.post(PATH, json=body, headers=headers | {KEY_HEADER: key})
+
+    headers = {"X-Conversation-Id": await world.client.conversation()} if kept else {}
+    [choice] = (await answer(asked, "whole")).json()["choices"]
+    assert likely([choice]) == tokens
+    # The second time it is read from the log that is stored.
+    for _ in range(2 if kept else 1):
+        chunks = chunks_of(await answer({**asked, "stream": True}, "streamed"))
+        assert text_of(chunks) == "".join(tokens)
+        assert likely([choice for chunk in chunks for choice in chunk["choices"]]) == tokens
+    [choice] = (await answer(body, "unasked")).json()["choices"]
+    assert choice["logprobs"] is None
+    assert world.upstream.completions[0].body["top_logprobs"] == 3
+    assert len(world.upstream.completions) == 3
+
+
 async def test_what_fails_before_the_first_token_has_its_status(world: World) -> None:
     for kind, status, retry in (("http-401", 503, "false"), ("http-503", 503, None)):
         model = "openai/" + mock_model(fail=kind)
@@ -188,6 +218,54 @@ async def test_what_fails_behind_it_stands_in_the_stream(world: World) -> None:
     assert (response.status_code, text_of(chunks)) == (200, "t0 t1 ")
     assert last["error"]["code"] == "upstream_truncated"
     assert "[DONE]" not in response.text
+
+
+async def test_a_text_is_completed_as_well(world: World) -> None:
+    model = "openai/" + mock_model(tokens=3)
+    asked: Json = {"model": model, "prompt": ["hello"], "frequency_penalty": 1, "stop": "X"}
+    whole = (await world.client.http.post(TEXT_PATH, json=asked)).json()
+
+    assert (whole["object"], whole["id"][:5]) == ("text_completion", "cmpl-")
+    assert whole["choices"] == [
+        {"index": 0, "text": "t0 t1 t2 ", "finish_reason": "stop", "logprobs": None}
+    ]
+    assert whole["usage"]["completion_tokens"] == 3
+    body = world.upstream.completions[0].body
+    assert body["messages"] == [{"role": "user", "content": "hello"}]
+    assert (body["frequency_penalty"], body["stop"]) == (1, ["X"])
+    assert "prompt" not in body
+
+    more = {"stream": True, "stream_options": {"include_usage": True}, "max_tokens": 2}
+    chunks = chunks_of(await world.client.http.post(TEXT_PATH, json={**asked, **more}))
+    choices = [choice for chunk in chunks for choice in chunk["choices"]]
+    assert "".join(choice["text"] for choice in choices) == "t0 t1 "
+    assert [choice["finish_reason"] for choice in choices] == [None] * (len(choices) - 1) + [
+        "length"
+    ]
+    assert chunks[-1]["usage"]["completion_tokens"] == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "param"),
+    [
+        ({"prompt": ["a", "b"]}, "prompt"),
+        ({"prompt": []}, "prompt"),
+        ({"prompt": [1]}, "prompt.0"),
+        ({"prompt": None}, "prompt"),
+        ({"n": 2}, "n"),
+        ({"best_of": 2}, "best_of"),
+        ({"echo": True}, "echo"),
+        ({"suffix": "x"}, "suffix"),
+        ({"logprobs": 0}, "logprobs"),
+        ({"tools": TOOLS}, "tools"),
+    ],
+    ids=str,
+)
+async def test_what_a_text_cannot_have_is_named(client: Client, more: Json, param: str) -> None:
+    body = {"model": "demo/echo", "prompt": "x", **more}
+    error = error_of(await client.http.post(TEXT_PATH, json=body), 400)
+
+    assert error["param"] == param
 
 
 async def test_silence_is_a_comment(world: World) -> None:

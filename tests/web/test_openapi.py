@@ -49,6 +49,7 @@ CONTRACT = {
     "/api/me": {"get"},
     "/api/usage": {"get"},
     "/v1/chat/completions": {"post"},
+    "/v1/completions": {"post"},
     "/v1/models": {"get"},
     "/v1/models/{id}": {"get"},
     "/v1/responses": {"post"},

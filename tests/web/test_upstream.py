@@ -173,6 +173,8 @@ PLAIN: list[tuple[str, Json]] = [
     ("/api/llm/chat", {"messages": [{"role": "user", "content": "hello"}]}),
     ("/v1/chat/completions", {"messages": [{"role": "user", "content": "hello"}]}),
     ("/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}], "stream": True}),
+    ("/v1/completions", {"prompt": "hello"}),
+    ("/v1/completions", {"prompt": "hello", "stream": True}),
 ]
 
 

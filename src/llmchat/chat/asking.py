@@ -33,6 +33,7 @@ class Answer:
     reasoning: str
     tool_calls: Sequence[ToolCall]
     end: Finished
+    logprobs: str | None = None
 
 
 class AnswerStream:
@@ -85,7 +86,14 @@ class AskingService:
             transcript = await self._runner.plain.answer(provider, prompt, model)
         end = _finished(transcript)
         calls = answerable_calls(transcript.tool_calls)
-        return Answer(end.model or model, transcript.answer, transcript.reasoning, calls, end)
+        return Answer(
+            end.model or model,
+            transcript.answer,
+            transcript.reasoning,
+            calls,
+            end,
+            transcript.logprobs,
+        )
 
     async def stream(
         self,

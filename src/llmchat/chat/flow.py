@@ -35,6 +35,8 @@ from llmchat.tokenlog.base import NOBODY, TokenLog
 _log = structlog.get_logger(__name__)
 
 _MOST_TEXT_CHARS = 4 * 1024 * 1024
+# Twenty alternatives take two thousand characters for a token.
+_LOGPROBS_PER_CHAR = 16
 _CANCEL_AGAIN_SECONDS = 0.2
 
 
@@ -189,6 +191,8 @@ class Flow:
 
 def _chars(event: Event) -> int:
     match event:
+        case Delta(text=text, logprobs=str() as logprobs):
+            return len(text) + len(logprobs) // _LOGPROBS_PER_CHAR
         case Delta(text=text) | ToolCall(arguments=text):
             return len(text)
     return 0

@@ -57,6 +57,7 @@ class Progress:
     reasoning: str
     tool_calls: Sequence[ToolCall]
     last_event_id: int | None
+    logprobs: str | None = None
 
 
 class ChatService:
@@ -209,7 +210,7 @@ class ChatService:
         # While it is live, only its log knows of an attempt that a route has begun.
         now = replace(generation, attempt=max(generation.attempt, so_far.attempt))
         calls = answerable_calls(so_far.tool_calls)
-        return Progress(now, so_far.answer, so_far.reasoning, calls, so_far.last)
+        return Progress(now, so_far.answer, so_far.reasoning, calls, so_far.last, so_far.logprobs)
 
     async def stop(self, owner: OwnerId, id: GenerationId) -> Progress:
         """End it, keep its text. After this nothing but the terminal is shown past

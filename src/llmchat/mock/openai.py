@@ -28,6 +28,7 @@ class ChatRequest(Conversation):
     stream_options: StreamOptions | None = None
     max_tokens: TokenLimit | None = None
     max_completion_tokens: TokenLimit | None = None
+    logprobs: bool | None = None
 
     def token_limit(self) -> int | None:
         return self.max_completion_tokens or self.max_tokens
@@ -58,14 +59,21 @@ async def chat_completions(call: Call) -> None:
 
 async def complete(call: Call, request: ChatRequest, model: ModelName, options: Options) -> None:
     with_usage = request.wants_usage(options)
-    wire = ChatChunks(request.model, quirk_of(options.fail), with_usage=with_usage)
+    with_logprobs = bool(request.logprobs)
+    wire = ChatChunks(
+        request.model,
+        quirk_of(options.fail),
+        with_usage=with_usage,
+        with_logprobs=with_logprobs,
+    )
     exchange = Exchange(call, wire, options)
     answer = compose_rest(options, request.begun(), request.echo(model), request.token_limit())
     if request.stream:
         await stream_answer(exchange, answer, request.prompt_tokens())
     elif (pieces := await generate(exchange, answer)) is not None:
         usage = usage_of(exchange, answer, request.prompt_tokens()) if with_usage else None
-        body = completion_json(request.model, pieces, answer.finish_reason(), usage)
+        reason = answer.finish_reason()
+        body = completion_json(request.model, pieces, reason, usage, with_logprobs=with_logprobs)
         await call.response.send_whole(200, JSON, to_json(body))
 
 

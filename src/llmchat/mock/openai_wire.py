@@ -37,8 +37,11 @@ class ChatChunks:
 
     content_type = "text/event-stream; charset=utf-8"
 
-    def __init__(self, model: str, quirk: Quirk, *, with_usage: bool) -> None:
+    def __init__(
+        self, model: str, quirk: Quirk, *, with_usage: bool, with_logprobs: bool = False
+    ) -> None:
         self._quirk = quirk
+        self._with_logprobs = with_logprobs
         self._with_usage = with_usage
         self._chunk = envelope("chat.completion.chunk", model)
 
@@ -50,7 +53,8 @@ class ChatChunks:
             case Token(channel="reasoning", text=text):
                 return self._delta({self._quirk.reasoning_field: text})
             case Token(text=text):
-                return self._delta({"content": text})
+                likely = logprobs_json([text]) if self._with_logprobs else None
+                return self._delta({"content": text}, logprobs=likely)
             case ToolCallPiece():
                 return self._delta({"tool_calls": [tool_call_delta(piece)]})
 
@@ -93,16 +97,23 @@ class ChatChunks:
         delta: dict[str, Any],
         finish_reason: str | None = None,
         usage: dict[str, Any] | None = None,
+        logprobs: dict[str, Any] | None = None,
     ) -> bytes:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": logprobs}
         return data_line(self._chunk | {"choices": [choice], "usage": usage})
 
 
 def completion_json(
-    model: str, pieces: Iterable[Piece], finish_reason: str, usage: Usage | None
+    model: str,
+    pieces: Iterable[Piece],
+    finish_reason: str,
+    usage: Usage | None,
+    *,
+    with_logprobs: bool = False,
 ) -> dict[str, Any]:
     """A chat completion that was not streamed."""
     answer, reasoning = "", ""
+    tokens: list[str] = []
     tool_calls: list[dict[str, Any]] = []
     for piece in pieces:
         match piece:
@@ -110,6 +121,7 @@ def completion_json(
                 reasoning += text
             case Token(text=text):
                 answer += text
+                tokens.append(text)
             case ToolCallPiece(name=None, arguments=arguments):
                 tool_calls[-1]["function"]["arguments"] += arguments
             case ToolCallPiece():
@@ -117,9 +129,24 @@ def completion_json(
     message: dict[str, Any] = {"role": "assistant", "content": answer, "refusal": None}
     message |= {"reasoning_content": reasoning} if reasoning else {}
     message |= {"content": None, "tool_calls": tool_calls} if tool_calls else {}
-    choice = {"index": 0, "message": message, "finish_reason": finish_reason, "logprobs": None}
+    likely = logprobs_json(tokens) if with_logprobs else None
+    choice = {"index": 0, "message": message, "finish_reason": finish_reason, "logprobs": likely}
     completion = envelope("chat.completion", model) | {"choices": [choice]}
     return completion | ({"usage": usage_json(usage)} if usage else {})
+
+
+def logprobs_json(tokens: Iterable[str]) -> dict[str, Any]:
+    """The mock is as sure of a token as it is long."""
+    content = [
+        {
+            "token": token,
+            "logprob": -len(token) / 8,
+            "bytes": list(token.encode()),
+            "top_logprobs": [],
+        }
+        for token in tokens
+    ]
+    return {"content": content, "refusal": None}
 
 
 def envelope(kind: str, model: str) -> dict[str, Any]:

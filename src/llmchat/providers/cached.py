@@ -11,6 +11,7 @@ import orjson
 from llmchat.events import Channel, Delta, Finished, ToolCall, Usage
 from llmchat.prompts import Prompt
 from llmchat.providers.base import Provider, ProviderEvent, Restarted
+from llmchat.providers.logprobs import wants_logprobs
 from llmchat.providers.wrapper import Batches, Wrapper
 
 _MOST_ANSWERS = 1000
@@ -84,8 +85,9 @@ class Cached(Wrapper):
     model of `provider`, the same messages, the same parameters. The text is exactly the same, its
     usage nothing.
 
-    Never for a prompt without an owner. An answer is kept when it ended by itself, was begun only
-    once, and came from a server that keeps no answers of its own, whose marks would be missing.
+    Never for a prompt without an owner, or one that asks for logprobs. An answer is kept when it
+    ended by itself, was begun only once, and came from a server that keeps no answers of its own,
+    whose marks would be missing.
     """
 
     def __init__(self, inner: Provider, cache: AnswerCache, *, provider: str) -> None:
@@ -94,7 +96,8 @@ class Cached(Wrapper):
         self._provider = provider
 
     async def stream(self, prompt: Prompt) -> Batches:
-        key = None if self.resumes else key_of(self._provider, prompt)
+        forgets = self.resumes or wants_logprobs(prompt)
+        key = None if forgets else key_of(self._provider, prompt)
         if key is not None and (events := self._cache.get(key)) is not None:
             if prompt.meter is not None:
                 prompt.meter.cached(_model_of(events) or f"{self._provider}/{prompt.model}")

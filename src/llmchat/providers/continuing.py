@@ -46,22 +46,24 @@ class _Repetition:
             if self.decided:
                 kept.append(event)
             elif isinstance(event, Delta) and event.channel == "answer":
-                kept += self._take(event.text)
+                kept += self._take(event.text, event.logprobs)
             else:
                 kept += [*self._let_go(event), event]
         return kept
 
-    def _take(self, text: str) -> list[ProviderEvent]:
+    def _take(self, text: str, logprobs: str | None) -> list[ProviderEvent]:
         repeated = self._begun[self._read : self._read + len(text)]
         if not text.startswith(repeated):
-            return self._decide(self._begun[: self._read] + text)
+            return self._decide(self._begun[: self._read] + text, logprobs)
         self._read += len(repeated)
-        return self._decide(text[len(repeated) :]) if self._read == len(self._begun) else []
+        if self._read < len(self._begun):
+            return []
+        return self._decide(text[len(repeated) :], logprobs)
 
     def _let_go(self, event: ProviderEvent) -> list[ProviderEvent]:
         whole = isinstance(event, Finished) and event.finish_reason == "stop"
         return self._decide(self._begun[: self._read]) if whole else []
 
-    def _decide(self, text: str) -> list[ProviderEvent]:
+    def _decide(self, text: str, logprobs: str | None = None) -> list[ProviderEvent]:
         self.decided = True
-        return [Delta(text)] if text else []
+        return [Delta(text, logprobs=logprobs)] if text else []

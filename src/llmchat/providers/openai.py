@@ -14,6 +14,7 @@ from llmchat.prompts import Prompt
 from llmchat.providers.base import ProviderEvent, prefilled
 from llmchat.providers.http_answer import answer
 from llmchat.providers.http_client import UNCOMPRESSED, json_bytes, listed_body
+from llmchat.providers.logprobs import wants_logprobs
 from llmchat.providers.openai_chunks import ChunkReader
 from llmchat.providers.openai_client import OpenAIClient
 from llmchat.providers.openai_messages import message_json
@@ -66,7 +67,9 @@ class OpenAIProvider(Forgetful):
         self._client = OpenAIClient(name, base_url=base_url, api_key=api_key, headers=headers)
 
     def stream(self, prompt: Prompt) -> AsyncGenerator[Sequence[ProviderEvent], None]:
-        reader = ChunkReader(hide_reasoning=bool(prompt.params.skip_thinking))
+        reader = ChunkReader(
+            hide_reasoning=bool(prompt.params.skip_thinking), with_logprobs=wants_logprobs(prompt)
+        )
         return answer(self._client, self._request(prompt), reader)
 
     async def models(self) -> Sequence[Model]:

@@ -7,6 +7,7 @@ from llmchat.errors import UpstreamTruncated
 from llmchat.events import ToolCall, Usage
 from llmchat.providers.base import ProviderEvent
 from llmchat.providers.event_reader import EventReader
+from llmchat.providers.logprobs import logprobs_in, put_logprobs
 from llmchat.providers.openai_texts import reasoning_in, texts_in
 from llmchat.providers.refusals import error_in
 from llmchat.providers.sse import SseEvent
@@ -24,6 +25,10 @@ class ChunkReader(EventReader):
     evidence = "no finish reason and no [DONE]"
     advice = "The base URL of an OpenAI-compatible server usually ends in /v1."
 
+    def __init__(self, *, hide_reasoning: bool, with_logprobs: bool = False) -> None:
+        super().__init__(hide_reasoning=hide_reasoning)
+        self._with_logprobs = with_logprobs
+
     def _take_events(self, found: Sequence[SseEvent], events: list[ProviderEvent]) -> None:
         texts: list[str] = []
         try:
@@ -32,7 +37,7 @@ class ChunkReader(EventReader):
                     self.done = True
                     return
                 chunk = object_in(data)
-                text = None if name else _plain_text(chunk)
+                text = None if name or self._with_logprobs else _plain_text(chunk)
                 if text is not None:
                     texts.append(text)
                     continue
@@ -55,9 +60,12 @@ class ChunkReader(EventReader):
             self.usage = usage_of(usage) or self.usage
         if choices := chunk.get("choices"):
             choice = choices[0]
+            before = len(events)
             # Some servers send null for a delta that has nothing in it.
             if delta := choice.get("message" if self._whole else "delta"):
                 self._take_delta(delta, events)
+            if self._with_logprobs and not (self._hide_reasoning and self._only_thinks(delta)):
+                put_logprobs(events, logprobs_in(choice), since=before)
             if choice.get("error"):
                 raise error_in(choice)
             if reason := choice.get("finish_reason"):
@@ -66,6 +74,10 @@ class ChunkReader(EventReader):
             raise error_in(chunk)
         if groq.get("error"):
             raise _given_up(name_of(groq["error"]))
+
+    @staticmethod
+    def _only_thinks(delta: Mapping[str, Any] | None) -> bool:
+        return bool(delta and reasoning_in(delta) and not delta.get("content"))
 
     def _finish(self, reason: str) -> None:
         if reason in _GIVEN_UP:

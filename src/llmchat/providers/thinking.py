@@ -6,6 +6,7 @@ from contextlib import aclosing
 from llmchat.events import Delta
 from llmchat.prompts import Prompt
 from llmchat.providers.base import Provider, ProviderEvent, Restarted, prefilled
+from llmchat.providers.logprobs import put_logprobs
 from llmchat.providers.think_tags import TagSplitter
 from llmchat.providers.wrapper import Batches, Wrapper
 
@@ -62,7 +63,9 @@ class _Splitting:
         events: list[ProviderEvent] = []
         for event in batch:
             if isinstance(event, Delta) and event.channel == "answer":
+                before = len(events)
                 events += self._splitter.feed(event.text)
+                put_logprobs(events, event.logprobs, since=before)
                 continue
             events += [*self._splitter.rest(), event]
             if isinstance(event, Restarted):

@@ -24,7 +24,7 @@ def entries_of(first: int, last: int, payload: bytes) -> list[Entry]:
 
 
 def _encode(event: Event) -> bytes:
-    if isinstance(event, Delta) and event.channel == "answer" and event.mark is None:
+    if isinstance(event, Delta) and event.channel == "answer" and event.bare:
         return orjson.dumps(event.text)
     return to_json(event)
 

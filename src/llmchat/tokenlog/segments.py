@@ -51,7 +51,7 @@ def grow(open_segment: OpenSegment | None, events: Iterable[Event], at: int) -> 
     """Lay `events` out at the offsets `at`, … behind `open_segment`."""
     growth = Growth([], None, open_segment)
     for offset, event in enumerate(events, at):
-        if isinstance(event, Delta) and event.mark is None:
+        if isinstance(event, Delta) and event.bare:
             _lay_delta(growth, offset, event)
         else:
             growth.open = None

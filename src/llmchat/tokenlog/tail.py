@@ -118,6 +118,8 @@ def batch(entries: Iterable[Entry]) -> Sequence[Entry]:
 
 def _chars_of(event: Event) -> int:
     match event:
+        case Delta(text=text, logprobs=str() as logprobs):
+            return len(text) + len(logprobs)
         case Delta(text=text) | Reset(text=text) | ToolCall(arguments=text):
             return len(text)
         case _:

@@ -95,6 +95,21 @@ def error_of(**asked):
         return [type(error).__name__, error.status_code, error.code, error.param]
 
 
+def logprobs():
+    answer = client.chat.completions.create(
+        model="openai/story?tokens=3", messages=HELLO, logprobs=True, top_logprobs=0
+    )
+    return [token.token for token in answer.choices[0].logprobs.content]
+
+
+def text():
+    asked = {"model": "openai/story?tokens=3", "prompt": "hello"}
+    whole = client.completions.create(**asked)
+    pieces = client.completions.create(**asked, stream=True)
+    text = "".join(choice.text for piece in pieces for choice in piece.choices)
+    return [whole.choices[0].text, text, whole.usage.completion_tokens]
+
+
 def unknown_model():
     return error_of(model="nobody/knows")
 
@@ -149,5 +164,14 @@ def cancel():
 
 
 TOLD = [chat, stream, tools, streamed_tools, image, models, headers, unknown_model, two_answers]
-TOLD += [nothing_said, failed_upstream, failed_in_mid_stream, bad_key, rate_limit, cancel]
+TOLD += [
+    nothing_said,
+    failed_upstream,
+    failed_in_mid_stream,
+    bad_key,
+    rate_limit,
+    logprobs,
+    text,
+    cancel,
+]
 print(json.dumps({"version": openai.__version__, **{ask.__name__: ask() for ask in TOLD}}))

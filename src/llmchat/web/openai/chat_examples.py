@@ -39,9 +39,17 @@ _COMPLETION: Example = {
     },
 }
 
+_TEXT_COMPLETION: Example = {
+    **_COMPLETION,
+    "id": "cmpl-8DmOPrLkO6tHQTwKF2VHCrh",
+    "object": "text_completion",
+    "choices": [{"index": 0, "text": _TEXT, "finish_reason": "stop", "logprobs": None}],
+}
+
 BY_SCHEMA: dict[str, Example] = {
     "ChatCompletion": _COMPLETION,
     "OpenAIFailure": {"error": _ERROR},
     "OpenAIModel": _ONE_MODEL,
+    "TextCompletion": _TEXT_COMPLETION,
     "OpenAIModels": {"object": "list", "data": [_ONE_MODEL]},
 }

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 from llmchat.events import ToolCall, Usage
 
 _REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
@@ -18,8 +20,10 @@ def completion_json(
     tool_calls: Sequence[ToolCall],
     finish_reason: str | None,
     usage: Usage | None,
+    logprobs: str | None = None,
 ) -> dict[str, Any]:
-    """The body of an answer. `created` is in seconds since the epoch; the calls are whole."""
+    """The body of an answer, for orjson. `created` is in seconds since the epoch; the calls are
+    whole."""
     message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
     if reasoning:
         message["reasoning_content"] = reasoning
@@ -30,7 +34,7 @@ def completion_json(
         "index": 0,
         "message": message,
         "finish_reason": finish_reason_of(finish_reason, calls=bool(tool_calls)),
-        "logprobs": None,
+        "logprobs": None if logprobs is None else orjson.Fragment(logprobs_json(logprobs)),
     }
     members = {"id": id, "object": "chat.completion", "created": created, "model": model}
     counted = {} if usage is None else {"usage": usage_json(usage)}
@@ -43,6 +47,11 @@ def finish_reason_of(reason: str | None, *, calls: bool) -> str:
     if calls and reason in ("stop", None):
         return "tool_calls"
     return reason if reason in _REASONS else "stop"
+
+
+def logprobs_json(logprobs: str) -> bytes:
+    """Those of a Delta, as they stand in a choice."""
+    return b'{"content":[' + logprobs.encode() + b'],"refusal":null}'
 
 
 def usage_json(usage: Usage) -> dict[str, Any]:

@@ -30,7 +30,15 @@ data: {"id":"chatcmpl-…","object":"chat.completion.chunk",…,"choices":[{"ind
 data: [DONE]
 
 """  # noqa: E501
+_TEXT_CHUNKS = """data: {"id":"cmpl-…","object":"text_completion",…,"choices":[{"index":0,"text":"You ",…}]}
+
+data: {"id":"cmpl-…","object":"text_completion",…,"choices":[{"index":0,"text":"","finish_reason":"stop",…}]}
+
+data: [DONE]
+
+"""  # noqa: E501
 STREAMED: dict[str, Any] = {"text/event-stream": {"schema": {}, "example": _CHUNKS}}
+TEXT_STREAMED: dict[str, Any] = {"text/event-stream": {"schema": {}, "example": _TEXT_CHUNKS}}
 _EXPLAINED: Mapping[int, tuple[str, Problem]] = {
     400: (
         "The request cannot be read, or is not what was asked for.",

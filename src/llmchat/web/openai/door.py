@@ -1,4 +1,4 @@
-"""The routes of OpenAI's chat completions: https://platform.openai.com/docs/api-reference/chat"""
+"""The routes of OpenAI's completions: https://platform.openai.com/docs/api-reference/chat"""
 
 from typing import Annotated
 
@@ -10,11 +10,12 @@ from llmchat.ids import ConversationId
 from llmchat.web.auth import Guarded, Me
 from llmchat.web.bounds import CleanText
 from llmchat.web.deps import Caller, Idempotency, Use
-from llmchat.web.openai.answering import streamed, whole
-from llmchat.web.openai.documents import STREAMED, documented
+from llmchat.web.openai.answering import CHAT, TEXT, answered
+from llmchat.web.openai.documents import STREAMED, TEXT_STREAMED, documented
 from llmchat.web.openai.keeping import kept
 from llmchat.web.openai.requests import ChatRequest
-from llmchat.web.openai.shapes import ChatCompletion, OpenAIModel, OpenAIModels
+from llmchat.web.openai.shapes import ChatCompletion, OpenAIModel, OpenAIModels, TextCompletion
+from llmchat.web.openai.text_requests import TextRequest
 
 router = APIRouter(prefix="/v1", tags=["openai"], route_class=Guarded)
 
@@ -60,7 +61,21 @@ async def complete(
     if conversation is not None:
         id = ConversationId(conversation)
         return await kept(request, use, caller, id, body, idempotency)
-    return await (streamed if body.stream else whole)(request, use, caller, body)
+    return await answered(request, use, caller, body, CHAT)
+
+
+@router.post(
+    "/completions",
+    response_model=TextCompletion,
+    responses={
+        200: {"content": TEXT_STREAMED},
+        **documented(400, 404, 413, 415, 503, 504),
+    },
+)
+async def complete_text(request: Request, body: TextRequest, use: Use, caller: Me) -> Response:
+    """Complete a text. As OpenAI's older API: the prompt is put to the model as a user's message,
+    and its answer is the text. For clients that know nothing newer."""
+    return await answered(request, use, caller, body, TEXT)
 
 
 @router.get("/models", responses=documented(503))

@@ -87,7 +87,8 @@ async def _whole(
     reply = await use.chat.wait(caller.user, turn)
     if reply.error is not None and reply.status in (Status.FAILED, Status.INTERRUPTED):
         raise GenerationFailed(reply.error)
-    generation = (await use.chat.progress(caller.user, turn.generation.id)).generation
+    progress = await use.chat.progress(caller.user, turn.generation.id)
+    generation = progress.generation
     head = head_of(generation.id, reply.model or generation.model)
     completion = completion_json(
         id=head.id,
@@ -98,5 +99,6 @@ async def _whole(
         tool_calls=reply.tool_calls,
         finish_reason=generation.finish_reason,
         usage=reply.usage,
+        logprobs=progress.logprobs,
     )
     return Response(orjson.dumps(completion), media_type=MEDIA_TYPE)

@@ -1,5 +1,6 @@
 """What clients of OpenAI's chat completions send."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -24,6 +25,7 @@ _STOP_SCHEMA = {
 }
 # What says how to answer, and not how to generate.
 _OURS = {"model", "messages", "stream", "stream_options", "n", "max_completion_tokens", "extra"}
+_OURS |= {"prompt", "best_of", "echo", "suffix", "logprobs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,11 @@ class StreamOptions(LenientBody):
     """Whether a last chunk says how many tokens it were."""
 
 
-class ChatRequest(LenientBody, Params):
-    """Fields that are not listed here are passed to the model's server as they are."""
+class CompletionRequest(LenientBody, Params):
+    """What all completions have, chat or not."""
 
     model: ModelId | None = None
     """`provider/name`, as `GET /v1/models` lists it; when left out, the server's default."""
-    messages: Annotated[list[OpenAIMessage], Field(min_length=1, max_length=_MOST_MESSAGES)]
-    """The conversation so far, the oldest message first."""
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     n: int | None = None
@@ -59,6 +59,34 @@ class ChatRequest(LenientBody, Params):
         WithJsonSchema(_STOP_SCHEMA),
     ] = None
     """A text, or several, that end the answer."""
+
+    @field_validator("n")
+    @classmethod
+    def _one(cls, n: int | None) -> int | None:
+        if n not in (None, 1):
+            raise ValueError("this server writes one answer for a request: leave it out, or send 1")
+        return n
+
+    @property
+    def with_usage(self) -> bool:
+        return self.stream_options is not None and self.stream_options.include_usage
+
+    @abstractmethod
+    def to_question(self) -> Question: ...
+
+    def _params(self) -> domain.Params:
+        known = self.model_dump(exclude_none=True, exclude=_OURS | set(self.unknown))
+        if self.max_completion_tokens is not None:
+            known["max_tokens"] = self.max_completion_tokens
+        extra: dict[str, Any] = {**self.unknown, **(self.extra or {})}
+        return domain.Params(**known, extra=extra or None)
+
+
+class ChatRequest(CompletionRequest):
+    """Fields that are not listed here are passed to the model's server as they are."""
+
+    messages: Annotated[list[OpenAIMessage], Field(min_length=1, max_length=_MOST_MESSAGES)]
+    """The conversation so far, the oldest message first."""
     model_config = ConfigDict(
         extra="allow",
         json_schema_extra={
@@ -82,24 +110,6 @@ class ChatRequest(LenientBody, Params):
         },
     )
 
-    @field_validator("n")
-    @classmethod
-    def _one(cls, n: int | None) -> int | None:
-        if n not in (None, 1):
-            raise ValueError("this server writes one answer for a request: leave it out, or send 1")
-        return n
-
-    @property
-    def with_usage(self) -> bool:
-        return self.stream_options is not None and self.stream_options.include_usage
-
     def to_question(self) -> Question:
         messages = [message.to_domain() for message in self.messages]
         return Question(self.model, messages, self._params())
-
-    def _params(self) -> domain.Params:
-        known = self.model_dump(exclude_none=True, exclude=_OURS | set(self.unknown))
-        if self.max_completion_tokens is not None:
-            known["max_tokens"] = self.max_completion_tokens
-        extra: dict[str, Any] = {**self.unknown, **(self.extra or {})}
-        return domain.Params(**known, extra=extra or None)

@@ -1,6 +1,6 @@
 """What clients of OpenAI's API get, as /docs shows it."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -54,11 +54,18 @@ class ChatReply(Shape):
     """What it asks you to do: send it again with this message and a `tool` message for each."""
 
 
+class ChatLogprobs(Shape):
+    content: list[dict[str, Any]]
+    """For each token, what the model's server says of it: `token`, `logprob`, `top_logprobs`."""
+    refusal: None
+
+
 class ChatChoice(Shape):
     index: int
     message: ChatReply
     finish_reason: Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
-    logprobs: None
+    logprobs: ChatLogprobs | None
+    """Null unless the request says `logprobs`, and the model's server has them."""
 
 
 class ChatCompletion(Shape):
@@ -68,6 +75,23 @@ class ChatCompletion(Shape):
     """Seconds since the epoch."""
     model: str
     choices: list[ChatChoice]
+    usage: ChatUsage | None = None
+
+
+class TextChoice(Shape):
+    index: int
+    text: str
+    finish_reason: Literal["stop", "length", "content_filter"]
+    logprobs: None
+
+
+class TextCompletion(Shape):
+    id: str
+    object: Literal["text_completion"]
+    created: int
+    """Seconds since the epoch."""
+    model: str
+    choices: list[TextChoice]
     usage: ChatUsage | None = None
 
 
