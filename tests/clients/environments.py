@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -43,9 +44,7 @@ def python_of(name: str) -> Path:
         with ThreadPoolExecutor(len(PINS)) as pool:
             made = dict(zip(PINS, pool.map(_made, PINS), strict=True))
     except CannotInstall as error:
-        if system.none_may_be_missing():
-            pytest.fail(str(error), pytrace=False)
-        pytest.skip(str(error))
+        _give_up(error)
     return made[name]
 
 
@@ -63,6 +62,20 @@ def _made(name: str) -> Path:
             _uv("pip", "install", "--quiet", "--python", python, *PINS[name])
             done.touch()
     return folder / "bin" / "python"
+
+
+def run_uv(*arguments: str) -> None:
+    """Skips the test, or fails it, as `python_of` does."""
+    try:
+        _uv(*arguments)
+    except CannotInstall as error:
+        _give_up(error)
+
+
+def _give_up(error: CannotInstall) -> NoReturn:
+    if system.none_may_be_missing():
+        pytest.fail(str(error), pytrace=False)
+    pytest.skip(str(error))
 
 
 def _uv(*arguments: str) -> None:

@@ -69,7 +69,17 @@ def test_they_are_left_where_nobody_asked_for_them() -> None:
 
 @pytest.mark.parametrize(
     "logprobs",
-    [None, {}, 1, "x", [A], {"content": None}, {"content": []}, {"content": [1, "x"]}],
+    [
+        None,
+        {},
+        1,
+        "x",
+        [A],
+        {"content": None},
+        {"content": 1},
+        {"content": []},
+        {"content": [1, "x"]},
+    ],
     ids=repr,
 )
 def test_what_has_another_shape_is_left_out(logprobs: Any) -> None:

@@ -40,6 +40,6 @@ def put_logprobs(events: list[ProviderEvent], logprobs: str | None, *, since: in
 
 def _tokens(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for name in ("content", "refusal"):
-        for token in found.get(name) or ():
-            if isinstance(token, dict):
-                yield token
+        tokens = found.get(name)
+        if isinstance(tokens, list):
+            yield from (token for token in tokens if isinstance(token, dict))

@@ -89,7 +89,7 @@ async def _whole(
 async def _streamed(
     request: Request, use: Services, caller: Principal, body: CompletionRequest, spelling: Spelling
 ) -> Response:
-    """What leaves before the first token ends it, too."""
+    """Who leaves before its first token ends it, too."""
     question = body.to_question()
     with use.places.take(use.door.counted_as(request, caller)) as place:
         asking = use.asking.stream(

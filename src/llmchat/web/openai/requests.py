@@ -38,7 +38,7 @@ class Question:
 
 
 class StreamOptions(LenientBody):
-    include_usage: bool = False
+    include_usage: bool | None = None
     """Whether a last chunk says how many tokens it were."""
 
 
@@ -69,7 +69,7 @@ class CompletionRequest(LenientBody, Params):
 
     @property
     def with_usage(self) -> bool:
-        return self.stream_options is not None and self.stream_options.include_usage
+        return self.stream_options is not None and bool(self.stream_options.include_usage)
 
     @abstractmethod
     def to_question(self) -> Question: ...
