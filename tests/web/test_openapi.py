@@ -211,6 +211,8 @@ async def test_every_example_of_an_answer_is_one(document: Json) -> None:
                 assert name in shown or name == "Live", (method, path)
             elif media_type == "text/csv":
                 assert answer["example"].startswith("model,input_tokens")
+            elif media_type == "text/markdown":
+                assert answer["example"].startswith("# Foxes")
             else:
                 assert answer["example"].startswith(("retry: 1000\n\n", "data: {", "event: "))
 

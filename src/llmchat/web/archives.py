@@ -24,7 +24,11 @@ router = APIRouter(prefix="/api/conversations", tags=["conversations"], route_cl
 _MOST_NAME_CHARS = 60
 # By hand: of a model that is both taken and given, the framework would make two.
 _SCHEMA = {"schema": {"$ref": "#/components/schemas/File"}}
-_FILE = {"description": "The file.", "content": {"application/json": _SCHEMA}}
+_TEXT = {"schema": {"type": "string"}, "example": "# Foxes\n\n## You\n\nthe quick brown fox\n"}
+_FILE = {
+    "description": "The file.",
+    "content": {"application/json": _SCHEMA, "text/markdown": _TEXT},
+}
 
 
 class Ids(Body):

@@ -189,6 +189,8 @@ def _allowed(request: Request) -> str:
         for route in iter_route_contexts(request.app.routes)
         if route.methods and route.path_regex.match(path)
     ]
+    # `/api/conversations/import` is no conversation of that name.
+    routes = [route for route in routes if route.path == path] or routes
     return ", ".join(sorted({method for route in routes for method in route.methods or ()}))
 
 
