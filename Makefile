@@ -25,14 +25,14 @@ help:  ## Show this list
 run: $(VENV)/.run  ## Set everything up and serve on http://127.0.0.1:8000 (ARGS="--port 9000")
 	@exec $(BIN)/llmchat serve $(ARGS)
 
-# Two files at a time, but for the one that loads the machine by itself. A browser paints with the whole machine, too.
+# Tests mostly wait: three files at a time, but for the one that loads the machine by itself, and browsers, which paint.
 CROWD       = tests/chaos/test_thousand_readers.py
-PAIRS       = $(BIN)/pytest -n 2 --dist loadfile
-TOGETHER    = $(PAIRS) --ignore $(CROWD) --ignore tests/browser
+BY_THREE    = $(BIN)/pytest -n 3 --dist loadfile
+TOGETHER    = $(BY_THREE) --ignore $(CROWD) --ignore tests/browser
 ALONE       = $(BIN)/pytest $(CROWD)
-BROWSER     = $(PAIRS) tests/browser
+BROWSER     = $(BIN)/pytest -n 2 --dist loadfile tests/browser
 # What of tests/e2e is about the log and its readers; ARGS="--distributed tests/e2e" runs all of it.
-DISTRIBUTED = $(PAIRS) --distributed $(patsubst %,tests/e2e/test_%.py,busy conversation_stream one_end readers send_once shutdown stop stream)
+DISTRIBUTED = $(BY_THREE) --distributed $(patsubst %,tests/e2e/test_%.py,send_once stop stream)
 
 test: $(VENV)/.dev  ## Set everything up and run every test (ARGS="-k resume")
 	@$(BIN)/python -m tests.system

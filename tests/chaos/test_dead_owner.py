@@ -120,7 +120,12 @@ async def one_round(
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("on_crash", "share_of_rounds"), [("mark", 0.5), ("continue", 0.5), ("restart", 0.15)]
+    ("on_crash", "share_of_rounds"),
+    [
+        ("continue", 0.5),
+        pytest.param("mark", 0.5, marks=pytest.mark.thorough),
+        pytest.param("restart", 0.15, marks=pytest.mark.thorough),
+    ],
 )
 async def test_kill_9_of_the_owner_loses_and_doubles_nothing_elsewhere(
     tmp_path: Path,
@@ -173,6 +178,7 @@ async def test_an_answer_goes_on_where_its_owner_died(tmp_path: Path, upstream: 
         assert STORY.startswith(prefill["content"])
 
 
+@pytest.mark.thorough
 async def test_an_answer_that_kills_its_owners_has_a_budget(
     tmp_path: Path, upstream: Upstream
 ) -> None:

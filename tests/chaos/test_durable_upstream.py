@@ -31,7 +31,7 @@ async def service(tmp_path: Path, upstream: Upstream) -> AsyncIterator[Service]:
 
 
 @pytest.mark.embedded
-@pytest.mark.parametrize("deaths", [1, 3])
+@pytest.mark.parametrize("deaths", [1, pytest.param(3, marks=pytest.mark.thorough)])
 async def test_kill_9_loses_and_doubles_nothing_and_asks_for_nothing_again(
     service: Service, upstream: Upstream, deaths: int
 ) -> None:
@@ -82,6 +82,7 @@ async def test_calls_go_on_where_they_were(service: Service, upstream: Upstream)
     the_only(upstream)
 
 
+@pytest.mark.thorough
 @pytest.mark.embedded
 async def test_a_deploy_leaves_the_answer_for_the_next_start(
     service: Service, upstream: Upstream

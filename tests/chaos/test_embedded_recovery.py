@@ -42,6 +42,7 @@ async def test_an_answer_goes_on_after_kill_9_and_a_restart(
         assert second.body["messages"][-1]["content"].startswith(shown)
 
 
+@pytest.mark.thorough
 async def test_an_answer_goes_on_after_a_deploy(going_on: Service) -> None:
     going_on.settings["LLMCHAT_SHUTDOWN_GRACE_SECONDS"] = "0"
     await going_on.kill()
@@ -58,6 +59,7 @@ async def test_an_answer_goes_on_after_a_deploy(going_on: Service) -> None:
         assert (await client.read(waiting.generation_id)).status == "complete"
 
 
+@pytest.mark.thorough
 async def test_restart_begins_the_answer_anew(tmp_path: Path, upstream: Upstream) -> None:
     settings = upstream_settings(upstream) | {"LLMCHAT_ON_CRASH": "restart"}
     async with Service(tmp_path, **settings).running() as service, service.client() as client:

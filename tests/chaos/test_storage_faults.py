@@ -193,6 +193,7 @@ async def test_what_redis_forgets_with_its_owner_dead_ends_with_a_reset_and_no_h
         await still_works([b])
 
 
+@pytest.mark.thorough
 async def test_a_tail_that_redis_lost_with_its_owner_dead_is_no_hole(mortals: Cluster) -> None:
     """As after a power cut: the file ends before what was shown, and before the checkpoint."""
     async with mortals.clients() as (a, b):

@@ -198,6 +198,7 @@ async def test_a_prompt_is_answered_without_a_conversation(client: Client) -> No
     assert answer["text"]
 
 
+@pytest.mark.thorough
 async def test_the_death_of_the_server_in_mid_answer_is_told_and_the_text_is_kept(
     model_file: Path, tmp_path: Path
 ) -> None:

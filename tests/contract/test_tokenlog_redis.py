@@ -60,6 +60,7 @@ async def test_what_one_process_writes_others_follow(processes: Processes) -> No
         assert_says(follower.entries, events, after=follower.after)
 
 
+@pytest.mark.thorough
 async def test_a_reader_ahead_of_what_this_process_heard_is_not_refused(
     processes: Processes,
 ) -> None:

@@ -179,6 +179,7 @@ async def test_routes_are_listed_behind_the_models(client: Client) -> None:
     assert [each["provider"] for each in health["providers"]] == ["a", "b", "c", "d", "demo"]
 
 
+@pytest.mark.thorough
 async def test_the_attempt_after_a_crash_is_greater_than_any_that_was_seen(
     tmp_path: Path, upstream: Upstream
 ) -> None:

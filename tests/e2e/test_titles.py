@@ -210,6 +210,7 @@ async def test_a_title_delays_neither_the_answer_nor_the_shutdown(tmp_path: Path
         assert "background task failed" not in service.log
 
 
+@pytest.mark.thorough
 async def test_a_crash_in_a_title_is_forgotten(tmp_path: Path) -> None:
     silent = "openai/" + mock_model(fail="silence-before", key="titler")
     async with serving(tmp_path, silent) as (service, client, upstream):

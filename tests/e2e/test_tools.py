@@ -277,6 +277,7 @@ async def test_a_stateless_call_gives_and_takes_calls_in_openais_shape(
     assert upstream.completions[1].body["messages"] == [*messages, called | calls, *results]
 
 
+@pytest.mark.thorough
 async def test_calls_and_results_survive_kill_9(tmp_path: Path) -> None:
     async with mock_upstream() as upstream:
         # Else it would be asked again what never answers.
