@@ -27,16 +27,13 @@ run: $(VENV)/.run  ## Set everything up and serve on http://127.0.0.1:8000 (ARGS
 
 # Tests mostly wait: three files at a time, but for the one that loads the machine by itself, and browsers, which paint.
 CROWD       = tests/chaos/test_thousand_readers.py
-BY_THREE    = $(BIN)/pytest -n 3 --dist loadfile
-TOGETHER    = $(BY_THREE) --ignore $(CROWD) --ignore tests/browser
+TOGETHER    = $(BIN)/pytest -n 3 --dist loadfile --ignore $(CROWD) --ignore tests/browser
 ALONE       = $(BIN)/pytest $(CROWD)
 BROWSER     = $(BIN)/pytest -n 2 --dist loadfile tests/browser
-# What of tests/e2e is about the log and its readers; ARGS="--distributed tests/e2e" runs all of it.
-DISTRIBUTED = $(BY_THREE) --distributed $(patsubst %,tests/e2e/test_%.py,send_once stop stream)
 
 test: $(VENV)/.dev  ## Set everything up and run every test (ARGS="-k resume")
 	@$(BIN)/python -m tests.system
-	$(if $(ARGS),$(BIN)/pytest $(ARGS),$(TOGETHER) && $(ALONE) && $(BROWSER) && $(DISTRIBUTED))
+	$(if $(ARGS),$(BIN)/pytest $(ARGS),$(TOGETHER) && $(ALONE) && $(BROWSER))
 
 check: $(VENV)/.dev  ## Lock file, format, lint, types, import rules
 	$(UV) lock --check --offline --quiet

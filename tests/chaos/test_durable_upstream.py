@@ -50,6 +50,7 @@ async def test_kill_9_loses_and_doubles_nothing_and_asks_for_nothing_again(
     assert (response.status, response.tokens, response.cancels) == ("completed", TOKENS, 0)
 
 
+@pytest.mark.thorough
 @pytest.mark.embedded
 async def test_what_ended_meanwhile_is_read_to_its_end(
     service: Service, upstream: Upstream
@@ -102,6 +103,7 @@ async def test_a_deploy_leaves_the_answer_for_the_next_start(
     assert the_only(upstream).cancels == 0
 
 
+@pytest.mark.thorough
 async def test_another_process_reads_on_and_another_stops(
     tmp_path: Path, upstream: Upstream
 ) -> None:

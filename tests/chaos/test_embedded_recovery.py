@@ -72,6 +72,7 @@ async def test_restart_begins_the_answer_anew(tmp_path: Path, upstream: Upstream
         assert upstream.completions[-1].body["messages"][-1]["role"] == "user"
 
 
+@pytest.mark.thorough
 async def test_an_answer_that_kills_the_server_does_not_kill_it_for_ever(
     going_on: Service, upstream: Upstream
 ) -> None:

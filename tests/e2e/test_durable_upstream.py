@@ -94,6 +94,7 @@ async def test_an_answer_that_its_upstream_lost_ends_with_what_came(
     the_only(upstream)
 
 
+@pytest.mark.thorough
 async def test_a_clock_that_runs_out_ends_it_at_the_upstream(
     tmp_path: Path, upstream: Upstream
 ) -> None:

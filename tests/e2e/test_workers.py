@@ -118,6 +118,7 @@ async def test_what_cannot_start_is_not_tried_again(supervised: Supervised) -> N
     assert supervised.log.count("ended before it was ready") == 1
 
 
+@pytest.mark.thorough
 async def test_a_worker_that_dies_at_once_is_started_at_growing_intervals(
     supervised: Supervised,
 ) -> None:

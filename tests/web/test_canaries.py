@@ -291,6 +291,7 @@ async def test_a_setting_that_is_refused_is_not_quoted(name: str, tmp_path: Path
     assert PASSWORD not in told
 
 
+@pytest.mark.thorough
 async def test_a_database_that_is_away_is_named_without_its_password(tmp_path: Path) -> None:
     urls = {
         "DATABASE_URL": f"postgresql://ann:{PASSWORD}@127.0.0.1:1/x",
