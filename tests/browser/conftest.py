@@ -70,10 +70,16 @@ async def shared_service(tmp_path_factory: pytest.TempPathFactory) -> AsyncItera
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def service(shared_service: Service) -> AsyncIterator[Service]:
-    """The shared one. A test may stop or kill it; when it does not come back, the next one finds
-    it running all the same."""
+    """The shared one. A test may stop or kill it, or set it otherwise; the next one finds it
+    running all the same, and as it was set."""
+    settings = dict(shared_service.settings)
     yield shared_service
     shared_service.signal(signal.SIGCONT)
+    if shared_service.settings != settings:
+        shared_service.settings.clear()
+        shared_service.settings.update(settings)
+        await shared_service.kill()
+        await shared_service.start()
     async with shared_service.client() as connected:
         try:
             await connected.http.get("/health/live")

@@ -26,7 +26,7 @@ async def test_a_link_shows_the_conversation_until_it_is_revoked(
     tab = await ShellTab.open(profile, service.base_url, id)
     await tab.button("Share this chat").click()
     await tab.button("Make a link").click()
-    link = tab.page.get_by_label("Link")
+    link = tab.page.get_by_label("Link", exact=True)
     await expect(link).to_have_value(re.compile(r"/shared#\S{20,}$"))
     stranger = await browser.new_context(color_scheme="dark")
     stranger.set_default_timeout(PATIENCE_SECONDS * 1000)
