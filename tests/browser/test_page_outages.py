@@ -38,6 +38,7 @@ async def test_a_killed_server_leaves_what_was_shown(
     assert not complaints.but_network
 
 
+@pytest.mark.thorough
 async def test_an_answer_goes_on_in_the_page_after_kill_9(
     profile: BrowserContext, complaints: Complaints, service: Service, client: Client
 ) -> None:
@@ -60,6 +61,7 @@ async def test_an_answer_goes_on_in_the_page_after_kill_9(
     assert not complaints.but_network
 
 
+@pytest.mark.thorough
 async def test_a_server_that_refuses_readers_is_asked_again(
     profile: BrowserContext, complaints: Complaints, service: Service, client: Client
 ) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-_SEEDS = 1000
+_SEEDS = 400
 _A_TEST_HAS = 100
 
 
