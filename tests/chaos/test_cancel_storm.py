@@ -52,6 +52,7 @@ async def test_a_storm_of_cancels_leaves_nothing_in_the_process(
             await has_all_slots(client, upstream)
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(600)
 async def test_a_storm_of_cancels_leaves_no_task(
     tmp_path: Path, upstream: Upstream, chaos: random.Random, chaos_rounds: int

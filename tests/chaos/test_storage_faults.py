@@ -36,7 +36,7 @@ MOST_SECONDS_OF_RETURN = 15
 """5 are promised."""
 
 ALL = OF_REDIS | OF_POSTGRES
-USUAL = {"redis killed", "redis blackholed", "redis cut", "postgres crashed", "postgres blackholed"}
+USUAL = {"redis killed", "postgres blackholed"}
 """The others are like one of these; they run with --thorough."""
 AWAY = {name: ALL[name] for name in ALL if not name.endswith((" cut", " slow"))}
 

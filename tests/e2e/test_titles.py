@@ -162,6 +162,7 @@ UNUSABLE: dict[str, str] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("titles", UNUSABLE.values(), ids=UNUSABLE)
 async def test_a_model_that_fails_harms_nobody(tmp_path: Path, titles: str) -> None:
     async with serving(tmp_path, titles) as (service, client, _):
@@ -172,6 +173,7 @@ async def test_a_model_that_fails_harms_nobody(tmp_path: Path, titles: str) -> N
         assert "background task failed" not in service.log
 
 
+@pytest.mark.thorough
 async def test_an_answer_that_is_no_title_sets_none(tmp_path: Path) -> None:
     silent = mock_model(text="<think>I wonder", key="titler")
     async with serving(tmp_path, f"openai/{silent}") as (_, client, upstream):
@@ -198,6 +200,7 @@ async def test_a_model_that_takes_no_temperature_is_asked_without(tmp_path: Path
         assert temperatures == [None, 0, None]
 
 
+@pytest.mark.thorough
 async def test_a_title_delays_neither_the_answer_nor_the_shutdown(tmp_path: Path) -> None:
     silent = "openai/" + mock_model(fail="silence-before", key="titler")
     grace = {"LLMCHAT_SHUTDOWN_GRACE_SECONDS": 600.0}
@@ -222,6 +225,7 @@ async def test_a_crash_in_a_title_is_forgotten(tmp_path: Path) -> None:
         assert await talk(client, conversation) == "complete"
 
 
+@pytest.mark.thorough
 async def test_so_many_at_once_and_no_more(tmp_path: Path) -> None:
     silent = "openai/" + mock_model(fail="silence-before", key="titler")
     async with serving(tmp_path, silent) as (service, client, upstream):
@@ -233,6 +237,7 @@ async def test_so_many_at_once_and_no_more(tmp_path: Path) -> None:
         assert enough()
 
 
+@pytest.mark.thorough
 async def test_calls_that_store_nothing_have_no_title(tmp_path: Path) -> None:
     async with serving(tmp_path, f"openai/{TITLER}") as (_, client, upstream):
         body = {"prompt": "What jumps?", "model": ANSWERS}
