@@ -10,11 +10,11 @@ ENV UV_PROJECT_ENVIRONMENT=/opt/llmchat \
 WORKDIR /src
 # The dependencies in a layer of their own: a change of our source then does not fetch them again.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-dev --no-install-project
+RUN uv sync --frozen --no-dev --extra mqtt --extra otel --no-install-project
 COPY LICENSE README.md alembic.ini ./
 COPY alembic ./alembic
 COPY src ./src
-RUN uv sync --frozen --no-dev --no-editable
+RUN uv sync --frozen --no-dev --extra mqtt --extra otel --no-editable
 
 
 FROM python:3.13-slim-trixie

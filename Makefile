@@ -10,6 +10,8 @@ OUR_UV     := $(filter $(BIN)/uv,$(UV))
 PYTHON      = $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
                 $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
+# Whoever wishes for no .pyc files would have each of the tests' hundreds of processes compile all packages anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Whatever environment the caller has activated or configured, uv writes to this one and downloads no interpreter.
 unexport VIRTUAL_ENV
 export UV_PROJECT_ENVIRONMENT := $(VENV)

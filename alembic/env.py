@@ -12,10 +12,13 @@ from llmchat.store import (
     clientmessages,
     feedback,
     keys,
+    outbox,
     postgres,
+    publications,
     responses,
     rows,
     searchable,
+    template_rows,
     usage_rows,
 )
 
@@ -27,8 +30,9 @@ url = str(context.config.get_main_option("sqlalchemy.url"))
 target = SQLModel.metadata
 tables = (
     *(rows.ConversationRow, audit.AuditRow, clientmessages.ClientMessageRow),
-    *(feedback.FeedbackRow, keys.ApiKeyRow, responses.ResponseRow),
-    *(searchable.SearchableRow, usage_rows.UsageRow),
+    *(feedback.FeedbackRow, keys.ApiKeyRow, outbox.OutboxRow, publications.PublicationRow),
+    *(responses.ResponseRow, searchable.SearchableRow, template_rows.TemplateRow),
+    usage_rows.UsageRow,
 )
 assert all(table.metadata is target for table in tables)
 

@@ -119,6 +119,10 @@ class Postgres:
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def program(self, name: str) -> Path:
+        """One of those that come with it, such as pg_dump."""
+        return self._bin / name
+
     def execute(self, sql: str, database: str = "postgres") -> str:
         """What psql prints for a statement."""
         command = [str(self._bin / "psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", "-c", sql]

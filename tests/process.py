@@ -8,6 +8,8 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
+from tests.forks import Fork, can_fork, fork
+
 PATIENCE_SECONDS = 60
 """Only a test that has already failed waits this long."""
 LOOK_SECONDS = 0.02
@@ -18,7 +20,7 @@ class Process:
 
     def __init__(self, log_path: Path) -> None:
         self._log_path = log_path
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Fork | None = None
 
     @property
     def log(self) -> str:
@@ -40,6 +42,9 @@ class Process:
         """Start it there and do not wait for it."""
         assert not self.alive, "it still runs"
         folder.mkdir(parents=True, exist_ok=True)
+        if env is not None and can_fork(command, env):
+            self._process = fork(command, folder=folder, env=env, log=self._log_path)
+            return
         with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 command, env=env, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -69,6 +74,6 @@ class Process:
             self._process.kill()
             await self.exit_code()
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _started(self) -> subprocess.Popen[bytes] | Fork:
         assert self._process is not None, "it was never started"
         return self._process

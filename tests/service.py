@@ -43,6 +43,7 @@ class Footprint:
     file_descriptors: int
     threads: int
     rss_bytes: int
+    cpu_seconds: float
 
 
 class Service:
@@ -80,7 +81,9 @@ class Service:
     @property
     def footprint(self) -> Footprint:
         now = psutil.Process(self._process.pid)
-        return Footprint(now.num_fds(), now.num_threads(), now.memory_info().rss)
+        return Footprint(
+            now.num_fds(), now.num_threads(), now.memory_info().rss, sum(now.cpu_times()[:2])
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:

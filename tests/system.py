@@ -68,6 +68,26 @@ PROGRAMS = {
         debian_package="postgresql",
         by_hand="install PostgreSQL 13 or later, with initdb and psql beside it",
     ),
+    "mosquitto": Program(
+        names=("mosquitto",),
+        debian_package="mosquitto",
+        by_hand="install any Mosquitto from 2.0 on",
+    ),
+    "mosquitto_passwd": Program(
+        names=("mosquitto_passwd",),
+        debian_package="mosquitto",
+        by_hand="install any Mosquitto from 2.0 on",
+    ),
+    "mosquitto_pub": Program(
+        names=("mosquitto_pub",),
+        debian_package="mosquitto-clients",
+        by_hand="install the clients of Mosquitto",
+    ),
+    "mosquitto_sub": Program(
+        names=("mosquitto_sub",),
+        debian_package="mosquitto-clients",
+        by_hand="install the clients of Mosquitto",
+    ),
     "nginx": Program(
         names=("nginx",),
         debian_package="nginx",

@@ -1,9 +1,12 @@
 """What holds for every answer, as the settings say: clocks, defaults, its log, who pays for it."""
 
+from collections.abc import Callable, Sequence
+
 from llmchat.access.base import Allowance
+from llmchat.access.usage import Entry
 from llmchat.chat.clocks import Clocks
 from llmchat.chat.retention import Retention
-from llmchat.chat.spending import Spending
+from llmchat.chat.spending import Alarm, Spending
 from llmchat.clock import Clock
 from llmchat.domain import Params
 from llmchat.metering import Price, Prices
@@ -47,14 +50,22 @@ def prices(settings: Settings) -> Prices:
 
 
 def spending(
-    settings: Settings, database: Database, known: Prices, clock: Clock, tokens: Tokens
+    settings: Settings,
+    database: Database,
+    known: Prices,
+    clock: Clock,
+    tokens: Tokens,
+    alarm: Alarm,
+    noted: Callable[[Sequence[Entry]], None],
 ) -> Spending:
+    """`noted` is told what was used up, `alarm` that an allowance is."""
     return Spending(
         SqlUsageStore(database, clock.now, known),
         tokens=tokens,
         now=clock.now,
         longest_seconds=settings.generation_seconds,
         prices=known,
+        alarm=alarm,
         allowance=Allowance(
             settings.tokens_per_day,
             settings.tokens_per_month,
@@ -62,4 +73,5 @@ def spending(
             settings.usd_per_month,
         ),
         routes={name: route.models for name, route in settings.routes.items()},
+        noted=noted,
     )

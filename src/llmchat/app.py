@@ -7,15 +7,17 @@ from functools import partial
 import structlog
 from fastapi import FastAPI
 
-from llmchat import answering, entrance, gathering
-from llmchat.access.audit import Audit
-from llmchat.access.keys import Keys
-from llmchat.catalogue import providers_of, token_counter
+from llmchat import answering, devices, gathering, instruments
+from llmchat.catalogue import providers_of, token_counter, untouched
+from llmchat.chat.announcing import Announcements
 from llmchat.chat.budget import Budget
 from llmchat.chat.context import Prompts
+from llmchat.chat.endlines import EndLines
 from llmchat.chat.feed import Feed
+from llmchat.chat.labels import Labels
 from llmchat.chat.leftovers import Leftovers
 from llmchat.chat.news import News
+from llmchat.chat.observing import Observer, Observers
 from llmchat.chat.recovery import Recovery
 from llmchat.chat.runner import Runner
 from llmchat.chat.spending import Spending
@@ -23,62 +25,93 @@ from llmchat.chat.sweep import Sweep
 from llmchat.chat.titles import Titles
 from llmchat.clock import Clock
 from llmchat.doors import services_of
-from llmchat.engines import Engines, open_engines
+from llmchat.engines import Engines
+from llmchat.entrance import allowed_hosts, open_entrance
 from llmchat.ids import WorkerId, new_id
+from llmchat.instruments import Instruments
+from llmchat.metering import Prices
+from llmchat.metrics.board import Board
+from llmchat.notifying import open_webhooks
 from llmchat.parts import VERSION, Parts
 from llmchat.providers.base import Tokens
 from llmchat.providers.factory import ProviderFactory
 from llmchat.settings import Settings
-from llmchat.store.audit import SqlAuditStore
 from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.generations import SqlGenerationStore
-from llmchat.store.keys import SqlKeyStore
 from llmchat.tokenlog.crowded import CrowdedTokenLog
 from llmchat.tokenlog.memory import MemoryTokenLog
 from llmchat.web import api
+from llmchat.web.deps import Services
 
 _log = structlog.get_logger(__name__)
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, board: Board | None = None) -> FastAPI:
     """The service as an ASGI application. It opens what it needs when its lifespan begins, and
-    then has `app.state.parts` and `app.state.services`."""
+    then has `app.state.parts` and `app.state.services`. With a `board` it is one of several
+    workers, and has joined it."""
+    eyes = instruments.instruments_of(settings, board)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
-        async with AsyncExitStack() as stack:
-            app.state.parts = await _open(settings, stack)
-            app.state.services = services_of(app.state.parts)
-            await stack.enter_async_context(app.state.services.responses)
+        async with opened(settings, eyes) as (parts, services), devices.open_door(parts, services):
+            app.state.parts, app.state.services = parts, services
             yield
 
-    return api.build(
+    app = api.build(
         lifespan,
         version=VERSION,
         max_body_bytes=settings.max_body_bytes,
-        allowed_hosts=entrance.allowed_hosts(settings),
+        allowed_hosts=allowed_hosts(settings),
+        onlooker=eyes.meters.doors,
         cors_origins=settings.cors_origins or (),
     )
+    if eyes.tracing is not None:
+        app.add_middleware(eyes.tracing.requests)
+    return app
 
 
-async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
+@asynccontextmanager
+async def opened(
+    settings: Settings, eyes: Instruments
+) -> AsyncGenerator[tuple[Parts, Services], None]:
+    """The service without an application around it: its parts, and what its doors call. What still
+    runs behind this is interrupted, or left to another; `Parts.drain` waits for it first."""
+    async with AsyncExitStack() as stack:
+        if eyes.tracing is not None:
+            # Closed last: it sends what all others did to their end.
+            await stack.enter_async_context(eyes.tracing)
+        parts = await _open(settings, eyes, stack)
+        await parts.warn()
+        meters = eyes.meters
+        services = services_of(parts, meters.doors, instruments.figures_of(settings, meters))
+        await stack.enter_async_context(services.responses)
+        instruments.look_at(parts, services, meters)
+        await stack.enter_async_context(meters.pulse)
+        yield parts, services
+
+
+async def _open(settings: Settings, eyes: Instruments, stack: AsyncExitStack) -> Parts:
     """Opens everything; the stack closes it the other way round."""
     clock = Clock()
-    engines = await open_engines(settings, clock, stack)
+    engines = await instruments.open_measured(settings, clock, stack, eyes.meters)
     tokens = token_counter()
     prices = answering.prices(settings)
-    models = await stack.enter_async_context(aclosing(providers_of(settings, tokens, prices)))
+    models = await stack.enter_async_context(aclosing(_models(settings, tokens, prices, eyes)))
     conversations = SqlConversationStore(engines.database, clock.now)
     generations = SqlGenerationStore(engines.database, clock.now)
     budget = Budget(tokens, models, most_tokens=settings.max_history_tokens)
-    paying = answering.spending(settings, engines.database, prices, clock, tokens)
+    announcements = await open_webhooks(settings, engines, clock, stack, version=VERSION)
+    alarm, noted = announcements.used_up, eyes.meters.spent.noted
+    paying = answering.spending(settings, engines.database, prices, clock, tokens, alarm, noted)
     spending = await stack.enter_async_context(paying)
     feed = Feed()
     news = await stack.enter_async_context(News(conversations, feed, engines.signals))
     titling = Titles(conversations, models, news, spending, by=settings.titles)
     titles = await stack.enter_async_context(titling)
     prompts = Prompts(conversations, models, budget)
-    running = _runner(settings, engines, clock, generations, prompts, tokens, spending, titles)
+    seen_by = _observers(eyes, titles, announcements)
+    running = _runner(settings, engines, clock, generations, prompts, tokens, spending, seen_by)
     runner = await stack.enter_async_context(running)
     leftovers = Leftovers(engines.log, spending, tokens, prompts.prepare)
     recovery, sweep = _recovery(settings, engines, runner, generations, models, leftovers)
@@ -87,9 +120,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
     await _end_what_died(engines, sweep, spending)
     await stack.enter_async_context(sweep)
     await stack.enter_async_context(answering.retention(settings, engines.log, clock))
-    keys = await stack.enter_async_context(aclosing(Keys(SqlKeyStore(engines.database), clock.now)))
-    audit = Audit(SqlAuditStore(engines.database), clock.now)
-    parts = Parts(
+    return Parts(
         settings=settings,
         engines=engines,
         models=models,
@@ -102,15 +133,24 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Parts:
         runner=runner,
         recovery=recovery,
         sweep=sweep,
-        keys=keys,
-        issuer_tokens=await stack.enter_async_context(entrance.issuer_tokens(settings)),
+        entrance=await open_entrance(
+            settings, engines.database, clock, stack, eyes.meters.storage.failed
+        ),
         now=clock.now,
-        audit=audit,
-        rates=await stack.enter_async_context(aclosing(entrance.rates(settings))),
-        first_key=await entrance.first_key(settings, keys, audit),
     )
-    await parts.warn()
-    return parts
+
+
+def _models(
+    settings: Settings, tokens: Tokens, prices: Prices, eyes: Instruments
+) -> ProviderFactory:
+    around = untouched if eyes.tracing is None else eyes.tracing.around
+    return providers_of(settings, tokens, prices, around)
+
+
+def _observers(eyes: Instruments, titles: Titles, announcements: Announcements) -> Observer:
+    traces = [] if eyes.tracing is None else [eyes.tracing.generations]
+    # What the traces name stands in the lines: their labels come behind ours.
+    return Observers(Labels(), *traces, EndLines(), titles, eyes.meters.answers, announcements)
 
 
 def _runner(
@@ -121,7 +161,7 @@ def _runner(
     prompts: Prompts,
     tokens: Tokens,
     spending: Spending,
-    titles: Titles,
+    observer: Observer,
 ) -> Runner:
     return Runner(
         worker=WorkerId(new_id("worker")),
@@ -137,7 +177,7 @@ def _runner(
         signals=engines.signals,
         hands_over=settings.on_crash != "mark",
         checkpoints=engines.shared,
-        on_end=titles.on_end,
+        observer=observer,
     )
 
 

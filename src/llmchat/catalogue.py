@@ -1,7 +1,7 @@
 """From the settings to the models: what is around each server, and in which order."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from llmchat.config.provider import DemoSettings, OllamaSettings, ProviderSettings
@@ -27,6 +27,9 @@ from llmchat.providers.tokens import TokenCounter
 from llmchat.providers.vocabularies import installed_vocabularies
 from llmchat.settings import Settings
 
+Around = Callable[[Provider, str], Provider]
+"""What is put around a server of the provider of this name."""
+
 _PULL = "Ollama runs, but has no model {model}: `ollama pull {model}`."
 # Whoever leaves a server after half the time that anybody has for it was about to give it up.
 _GIVEN_UP_SHARE = 0.5
@@ -38,15 +41,23 @@ def token_counter() -> Tokens:
     return TokenCounter(installed_vocabularies())
 
 
-def providers_of(settings: Settings, tokens: Tokens, prices: Prices = free) -> ProviderFactory:
+def untouched(provider: Provider, _name: str) -> Provider:
+    return provider
+
+
+def providers_of(
+    settings: Settings, tokens: Tokens, prices: Prices = free, around: Around = untouched
+) -> ProviderFactory:
     """The providers and routes that the settings name, each wrapped as configured. `tokens` learns
-    from what their servers report.
+    from what their servers report; `around` goes around every server.
 
     A provider and the routes that name it share its servers: one circuit for each endpoint, one
     queue, whichever way they are reached.
     """
     found = settings.resolved_providers()
-    servers = {name: _servers(name, table, settings, tokens) for name, table in found.items()}
+    servers = {
+        name: _servers(name, table, settings, tokens, around) for name, table in found.items()
+    }
     cache = _cache(settings)
     sources = [
         Source(
@@ -59,6 +70,7 @@ def providers_of(settings: Settings, tokens: Tokens, prices: Prices = free) -> P
             pull=_PULL if isinstance(table, OllamaSettings) else "",
             named=bool(table.models),
             endpoints=servers[name].endpoints,
+            line=servers[name].line,
         )
         for name, table in found.items()
     ]
@@ -116,18 +128,22 @@ class _Servers:
 
     provider: Provider
     endpoints: Sequence[Endpoint] = ()
+    line: Limited | None = None
 
 
-def _servers(name: str, found: ProviderSettings, settings: Settings, tokens: Tokens) -> _Servers:
+def _servers(
+    name: str, found: ProviderSettings, settings: Settings, tokens: Tokens, around: Around
+) -> _Servers:
     """The servers of a provider as every request reaches them, from the inside out."""
     if isinstance(found, DemoSettings):
-        return _Servers(Metered(DemoProvider(), name=name, tokens=tokens))
+        return _Servers(around(Metered(DemoProvider(), name=name, tokens=tokens), name))
     # Where no server is named, there is one all the same: a file, or what a package knows.
     urls = found.urls or ("",)
-    breaking = [_breaking(name, found, url, settings, tokens) for url in urls]
+    breaking = [_breaking(name, found, url, settings, tokens, around) for url in urls]
     provider: Provider = breaking[0] if len(breaking) == 1 else Balanced(breaking)
+    line = None
     if found.max_concurrency is not None:
-        provider = Limited(
+        provider = line = Limited(
             provider,
             most=found.max_concurrency,
             queue_seconds=found.queue_seconds,
@@ -135,17 +151,23 @@ def _servers(name: str, found: ProviderSettings, settings: Settings, tokens: Tok
         )
     provider = Continuing(Measured(provider, name=name, tokens=tokens))
     endpoints = [Endpoint(place(found, url), it) for url, it in zip(urls, breaking, strict=True)]
-    return _Servers(provider, endpoints)
+    return _Servers(provider, endpoints, line)
 
 
 def _breaking(
-    name: str, found: ProviderSettings, url: str, settings: Settings, tokens: Tokens
+    name: str,
+    found: ProviderSettings,
+    url: str,
+    settings: Settings,
+    tokens: Tokens,
+    around: Around,
 ) -> Breaking:
     """One server, left alone while it fails."""
     patience = shortest_patience_seconds(settings.routes, name) or settings.first_token_seconds
+    server = Metered(_thinking(found, endpoint(name, found, url)), name=name, tokens=tokens)
     return Breaking(
-        # Inside: whoever is not asked is not metered.
-        Metered(_thinking(found, endpoint(name, found, url)), name=name, tokens=tokens),
+        # Inside: whoever is not asked is neither metered nor traced.
+        around(server, name),
         Breaker(time.monotonic),
         where=f"{name} ({place(found, url)})",
         given_up_seconds=min(_GIVEN_UP_SECONDS, _GIVEN_UP_SHARE * patience),

@@ -6,18 +6,22 @@ import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
 import uvloop
 
 from llmchat.accounts import usage
+from llmchat.backups import backup, restore
 from llmchat.errors import LlmchatError
 from llmchat.keyring import keys
 from llmchat.mock.manual import manual
 from llmchat.mock.options import Options
 from llmchat.settings import Settings
 from llmchat.supervisor import Launch, Lifeline, Supervisor, listen
+from llmchat.talk.command import chat
 from llmchat.terminal import Config, DataDir, give_up, settings_of
 
 app = typer.Typer(
@@ -27,10 +31,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-database = typer.Typer(help="The schema of the database.", no_args_is_help=True)
+database = typer.Typer(help="The database: its schema, and copies of it.", no_args_is_help=True)
 app.add_typer(database, name="db")
 app.add_typer(keys, name="keys")
 app.command("usage")(usage)
+app.command("chat")(chat)
+database.command("backup")(backup)
+database.command("restore")(restore)
 
 
 @app.command()
@@ -76,6 +83,7 @@ def worker(
     number: Annotated[int, typer.Option()],
     listener: Annotated[list[int], typer.Option()],
     lifeline: Annotated[int, typer.Option()],
+    board: Annotated[Path, typer.Option()],
     first: Annotated[bool, typer.Option()] = False,
     data_dir: DataDir = None,
     config: Config = None,
@@ -85,7 +93,7 @@ def worker(
     held.hold()
     settings = settings_of(config, data_dir=data_dir)
     listeners = [socket.socket(fileno=descriptor) for descriptor in listener]
-    _serve(settings, worker=Worker(number, listeners, held.ready, greets=first))
+    _serve(settings, worker=Worker(number, listeners, held.ready, board, greets=first))
 
 
 @app.command()
@@ -169,6 +177,7 @@ class Worker:
     number: int
     listeners: Sequence[socket.socket]
     ready: Callable[[], None]
+    board: Path
     greets: bool
 
 
@@ -177,11 +186,16 @@ def _serve(settings: Settings, worker: Worker | None = None) -> None:
     from llmchat import logs
     from llmchat.app import create_app
     from llmchat.greeting import greet
+    from llmchat.metrics.board import Board
     from llmchat.server import Server
 
     number = None if worker is None else worker.number
     logs.configure(settings.log_level, settings.log_format, worker=number)
-    application = create_app(settings)
+    board = None
+    if worker is not None:
+        board = Board(worker.board)
+        board.join(worker.number)
+    application = create_app(settings, board)
 
     def on_ready(url: str) -> None:
         if worker is None or worker.greets:
@@ -191,7 +205,7 @@ def _serve(settings: Settings, worker: Worker | None = None) -> None:
                 None if settings.is_shared else settings.data_dir,
                 parts.models,
                 locked=settings.auth == "keys",
-                first_key=parts.first_key,
+                first_key=parts.entrance.first_key,
             )
         if worker is not None:
             worker.ready()
@@ -210,23 +224,32 @@ def _serve(settings: Settings, worker: Worker | None = None) -> None:
 
 def _supervise(settings: Settings, flags: Sequence[str]) -> int:
     from llmchat import logs
+    from llmchat.metrics.board import Board
 
     def command(launch: Launch) -> Sequence[str]:
         # Without -P, a file of the current directory could take the place of a module.
         program = [sys.executable, "-P", "-m", "llmchat.cli", "worker", f"--number={launch.number}"]
         listeners = [f"--listener={descriptor}" for descriptor in launch.listeners]
+        held = [f"--lifeline={launch.lifeline}", f"--board={board.folder}"]
         first = ["--first"] if launch.first else []
-        return [*program, *listeners, f"--lifeline={launch.lifeline}", *first, *flags]
+        return [*program, *listeners, *held, *first, *flags]
 
     async def supervise(listeners: Sequence[socket.socket]) -> int:
-        return await Supervisor(command, listeners, workers=settings.workers).run()
+        workers, ended = settings.workers, board.leave
+        return await Supervisor(command, listeners, workers=workers, ended=ended).run()
 
     logs.configure(settings.log_level, settings.log_format)
     try:
         listeners = listen(settings.host, settings.port)
     except OSError as error:
         give_up(f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}.")
-    return asyncio.run(supervise(listeners))
+    try:
+        shared = TemporaryDirectory(prefix="llmchat-figures-")
+    except OSError as error:
+        give_up(f"the workers need a folder to share their figures in: {error}. Set TMPDIR.")
+    with shared as folder:
+        board = Board(Path(folder))
+        return asyncio.run(supervise(listeners))
 
 
 def _migrate(direction: str, revision: str, settings: Settings) -> None:

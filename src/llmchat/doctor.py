@@ -4,14 +4,14 @@ import asyncio
 import re
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from llmchat import datadir
+from llmchat import datadir, devices
 from llmchat.catalogue import providers_of, token_counter
 from llmchat.domain import Model, Params, Role
 from llmchat.engines import database_path, schema_url
@@ -63,6 +63,7 @@ async def examine(settings: Settings, *, requests: bool = True) -> Sequence[Find
         Finding("The settings can be used."),
         place,
         await asyncio.to_thread(_schema, settings),
+        *await _broker(settings),
         *await _providers(settings, requests=requests),
     ]
 
@@ -87,6 +88,19 @@ async def _redis(url: str) -> Finding:
     if broken:
         return Finding(" ".join(broken), is_fault=True)
     return Finding("Redis answers, and keeps what it is given.")
+
+
+async def _broker(settings: Settings) -> list[Finding]:
+    if settings.mqtt_url is None:
+        return []
+    try:
+        await devices.ask_broker(settings)
+    except LlmchatError as error:
+        return [Finding(error.detail, is_fault=True)]
+    if settings.auth == "keys" and not (settings.mqtt_key_id or settings.mqtt.allow):
+        text = "The MQTT broker answers, and nobody may speak over it: set LLMCHAT_MQTT_KEY_ID."
+        return [Finding(text, is_fault=True)]
+    return [Finding("The MQTT broker answers.")]
 
 
 def _schema(settings: Settings) -> Finding:
@@ -149,18 +163,26 @@ async def _answers(
     """What each provider says to one real request."""
     listed = await factory.available()
     named = {name for name, it in settings.providers.items() if it.models}
+    meant = _meant(settings)
     asked = [
-        _answer(factory, models, is_named=provider in named or settings.default_model in models)
+        _answer(factory, models, is_named=provider in named or provider in meant)
         for provider in up
-        if (models := _candidates(provider, listed, settings.default_model))
+        if (models := _candidates(provider, listed, meant.get(provider)))
     ]
     return await asyncio.gather(*asked)
 
 
-def _candidates(provider: str, listed: Sequence[Model], default_model: str | None) -> Sequence[str]:
+def _meant(settings: Settings) -> Mapping[str, str]:
+    """Of each provider the model that the settings count on: the default, else one of a route."""
+    routed = [model for route in settings.routes.values() for model in route.models]
+    first = [settings.default_model] if settings.default_model else []
+    return {model.partition("/")[0]: model for model in reversed([*first, *routed])}
+
+
+def _candidates(provider: str, listed: Sequence[Model], meant: str | None) -> Sequence[str]:
     """The models to ask: the one that is meant, or a few that look as if they chat."""
-    if default_model is not None and default_model.partition("/")[0] == provider:
-        return [default_model]
+    if meant is not None:
+        return [meant]
     ids = [model.id for model in listed if model.provider == provider]
     return [id for id in ids if not _NO_CHAT.search(id)][:_MODELS_ASKED] or ids[:1]
 

@@ -6,9 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, Literal, TypeVar
 
-from llmchat.errors import Problem
 from llmchat.events import ToolCall, Usage
 from llmchat.ids import ConversationId, GenerationId, KeyId, MessageId, OwnerId
+from llmchat.origin import NO_REQUEST, Origin
+from llmchat.problem import Problem
 
 T = TypeVar("T")
 Json = Mapping[str, Any]
@@ -84,6 +85,17 @@ class Params:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """The template that a conversation began with, in the version that it was given; as this
+    variant where an experiment chose it."""
+
+    name: str
+    version: int
+    experiment: str | None = None
+    variant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     id: ConversationId
     owner: OwnerId
@@ -102,6 +114,7 @@ class Conversation:
     """Of whoever asked for it."""
     generating: bool = False
     reply_mode: ReplyMode = ReplyMode.ALWAYS
+    template: Given | None = None
     match: "Match | None" = None
     """The newest message in which a search found something."""
 
@@ -223,6 +236,8 @@ class Generation:
     begun: Begun = Begun()
     instructions: str | None = None
     """What the model is told first, instead of the conversation's system prompt."""
+    origin: Origin = NO_REQUEST
+    """The request that it answers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import make_url
@@ -11,6 +12,7 @@ from sqlalchemy import make_url
 from llmchat import datadir
 from llmchat.clock import Clock
 from llmchat.errors import StorageUnavailable
+from llmchat.faults import Failed, unheard
 from llmchat.settings import Settings
 from llmchat.signals.base import Alone, Signals
 from llmchat.signals.redis import RedisSignals
@@ -35,11 +37,13 @@ class Engines:
     warnings: Callable[[], Awaitable[Sequence[str]]]
 
 
-async def open_engines(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Engines:
+async def open_engines(
+    settings: Settings, clock: Clock, stack: AsyncExitStack, failed: Failed = unheard
+) -> Engines:
     """What the settings ask for; the stack closes it. Raises StorageUnavailable."""
     if settings.redis_url is None or not settings.is_shared:
-        return await _embedded(settings, clock, stack)
-    return await _shared(settings, settings.redis_url, clock, stack)
+        return await _embedded(settings, clock, stack, failed)
+    return await _shared(settings, settings.redis_url, clock, stack, failed)
 
 
 def schema_url(settings: Settings) -> str:
@@ -57,12 +61,16 @@ def database_path(settings: Settings) -> Path | None:
     return Path(str(make_url(settings.database_url).database))
 
 
-async def _embedded(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Engines:
+async def _embedded(
+    settings: Settings, clock: Clock, stack: AsyncExitStack, failed: Failed
+) -> Engines:
     stack.enter_context(datadir.locked(settings.data_dir))
     await asyncio.to_thread(migrations.upgrade, schema_url(settings))
     path = database_path(settings)
     assert path is not None
-    database = await stack.enter_async_context(aclosing(SqliteDatabase(path)))
+    database = await stack.enter_async_context(
+        aclosing(SqliteDatabase(path, failed=partial(failed, "database")))
+    )
     log = await stack.enter_async_context(
         SqliteTokenLog(
             datadir.log_path(settings.data_dir), durability=settings.durability, now=clock.seconds
@@ -72,7 +80,7 @@ async def _embedded(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
 
 
 async def _shared(
-    settings: Settings, redis_url: str, clock: Clock, stack: AsyncExitStack
+    settings: Settings, redis_url: str, clock: Clock, stack: AsyncExitStack, failed: Failed
 ) -> Engines:
     url = schema_url(settings)
     current, wanted = await asyncio.to_thread(migrations.revisions, url)
@@ -81,8 +89,10 @@ async def _shared(
             f"The database has schema {current or 'none'}, and this version wants {wanted}: "
             "run `llmchat db upgrade` once, before any process of it serves."
         )
-    database = await stack.enter_async_context(aclosing(PostgresDatabase(url)))
-    signals = RedisSignals(redis_url)
+    database = await stack.enter_async_context(
+        aclosing(PostgresDatabase(url, failed=partial(failed, "database")))
+    )
+    signals = RedisSignals(redis_url, partial(failed, "signals"))
     log = await stack.enter_async_context(
         RedisTokenLog(
             redis_url, retention_seconds=settings.log_retention_seconds, now=clock.seconds

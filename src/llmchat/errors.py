@@ -7,6 +7,7 @@ LlmchatError
 ├── Forbidden                 403  known, and not allowed to do this
 ├── NotFound                  404  no such object for this caller
 ├── Busy                      409  the conversation already has a live generation
+├── Conflict                  409  it is there already, or has gone too far for this
 ├── LogGone                   410  the log is past its retention; the message is in the history
 ├── Invalid                   422  readable, but not what was asked for
 │   ├── UnknownModel          422  no provider of ours has that name
@@ -21,6 +22,7 @@ LlmchatError
 ├── OffsetConflict            (internal) somebody else writes this log, or it has ended
 ├── DataDirLocked             (start)    another process has the data directory
 ├── KindUnusable              (start)    a kind of provider that a package adds does not work
+├── ExtraMissing              (start)    what the settings ask for needs a package that is not there
 └── ProviderError             503  the upstream model
     ├── UpstreamUnavailable   503  refused, cut before the first byte, 5xx
     │   └── CircuitOpen       503  it failed so often that it is not asked for a while
@@ -34,43 +36,9 @@ LlmchatError
     └── UpstreamTimeout       504  one of the three clocks ran out
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """An RFC 9457 problem: what a client sees of an error, in a body, a stream or a frame.
-
-    `type` is a relative URI reference that names the kind of error and never changes;
-    `retry_after_seconds` says when trying again may help.
-    """
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    retry_after_seconds: float | None = None
-    generation_id: str | None = None
-    errors: Sequence[Mapping[str, Any]] | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """The members that are set, ready for a JSON encoder."""
-        members = {
-            "type": self.type,
-            "title": self.title,
-            "status": self.status,
-            "detail": self.detail,
-            "retry_after_seconds": self.retry_after_seconds,
-            "generation_id": self.generation_id,
-            "errors": self.errors,
-        }
-        return {name: value for name, value in members.items() if value is not None}
-
-    @classmethod
-    def from_json(cls, members: Mapping[str, Any]) -> "Problem":
-        return cls(**members)
+from llmchat.problem import Problem
 
 
 class LlmchatError(Exception):
@@ -136,6 +104,12 @@ class Busy(LlmchatError):
         )
 
 
+class Conflict(LlmchatError):
+    type = "conflict"
+    title = "The object is in a state that does not allow this"
+    status = 409
+
+
 class LogGone(LlmchatError):
     type = "log_expired"
     title = "The log of this generation is gone"
@@ -164,9 +138,11 @@ class RateLimited(LlmchatError):
     status = 429
 
     def __init__(
-        self, detail: str, *, limit: int, remaining: int, retry_after_seconds: float
+        self, detail: str, *, limit: int, remaining: int, retry_after_seconds: float, kind: str
     ) -> None:
+        """`kind` is for whoever counts them: which limit it is, in one of a few words."""
         super().__init__(detail, retry_after_seconds=retry_after_seconds)
+        self.kind = kind
         self.limit = limit
         self.remaining = remaining
 
@@ -211,6 +187,11 @@ class DataDirLocked(LlmchatError):
 class KindUnusable(LlmchatError):
     type = "kind_unusable"
     title = "A kind of provider cannot be used"
+
+
+class ExtraMissing(LlmchatError):
+    type = "extra_missing"
+    title = "A package is missing"
 
 
 class ProviderError(LlmchatError):

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 import orjson
 
-from llmchat.errors import Problem
+from llmchat.problem import Problem
 
 Channel = Literal["answer", "reasoning"]
 

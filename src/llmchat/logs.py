@@ -43,6 +43,29 @@ def _for_people() -> list[Processor]:
     return [structlog.processors.format_exc_info, _one_line, renderer]
 
 
+def pass_on() -> None:
+    """Hand every line to `logging`, as libraries do, where whoever embeds us decides about them;
+    unless they have told structlog already what to do. Alone, it would print them all."""
+    if not structlog.is_configured():
+        structlog.configure(
+            processors=[
+                structlog.stdlib.filter_by_level,
+                structlog.contextvars.merge_contextvars,
+                structlog.processors.format_exc_info,
+                _one_line,
+                _sentence,
+            ],
+            logger_factory=structlog.stdlib.LoggerFactory(),
+            wrapper_class=structlog.stdlib.BoundLogger,
+        )
+
+
+def _sentence(_: object, __: str, fields: EventDict) -> str:
+    sentence, exception = fields.pop("event"), fields.pop("exception", None)
+    said = " ".join([str(sentence), *(f"{name}={value}" for name, value in fields.items())])
+    return said if exception is None else f"{said}\n{exception}"
+
+
 def configure(
     level: str, format: Literal["auto", "json", "text"], *, worker: int | None = None
 ) -> None:

@@ -105,6 +105,11 @@ class Meter:
         """The answer came from memory."""
         self._requests.append(Request(model, self._now, cached=True))
 
+    @property
+    def last(self) -> Request | None:
+        """The newest request."""
+        return self._requests[-1] if self._requests else None
+
     def attempts(self, ended: str) -> Sequence[Attempt]:
         """All of them, for an answer that `ended` with this status."""
         last = len(self._requests) - 1

@@ -7,10 +7,6 @@ from importlib.metadata import version
 
 import structlog
 
-from llmchat.access.audit import Audit
-from llmchat.access.keys import Keys
-from llmchat.access.rates import Rates
-from llmchat.access.tokens import IssuerTokens
 from llmchat.chat.budget import Budget
 from llmchat.chat.news import News
 from llmchat.chat.recovery import Recovery
@@ -19,6 +15,7 @@ from llmchat.chat.runner import Runner
 from llmchat.chat.spending import Spending
 from llmchat.chat.sweep import Sweep
 from llmchat.engines import Engines
+from llmchat.entrance import Entrance
 from llmchat.errors import StorageUnavailable
 from llmchat.providers.factory import ProviderFactory
 from llmchat.settings import Settings
@@ -46,13 +43,8 @@ class Parts:
     runner: Runner
     recovery: Recovery
     sweep: Sweep
-    keys: Keys
-    issuer_tokens: IssuerTokens | None
-    audit: Audit
-    rates: Rates
+    entrance: Entrance
     now: Callable[[], datetime]
-    first_key: str | None
-    """The secret that this start made, to be shown once."""
 
     async def drain(self) -> None:
         """Before the server stops to listen: take nothing new, send the readers away, see what

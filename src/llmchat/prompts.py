@@ -57,7 +57,9 @@ class Prompt:
     one answer, however often it is attempted. `mark` is of a delta that an earlier attempt gave:
     a provider that `resumes` gives what follows it. `alone` is whoever is asked while nobody else
     could answer. The `meter` takes every request that the answer takes. `repeatable` is what the
-    answer may repeat at its beginning, and should not.
+    answer may repeat at its beginning, and should not. `anew` is asked by whoever has an answer to
+    this already and wants another: one that was kept is none. `background`
+    is what nobody waits for: it makes room for whoever does.
     """
 
     model: str
@@ -69,6 +71,8 @@ class Prompt:
     alone: bool = True
     meter: Meter | None = field(default=None, compare=False, repr=False)
     repeatable: str = ""
+    anew: bool = False
+    background: bool = False
 
     def prefilled(self, answer: str) -> "Prompt":
         """The same, with the beginning of its answer: the model is to go on with that."""

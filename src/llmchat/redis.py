@@ -44,7 +44,9 @@ class RedisClient:
     they are. No command is cancelled with its caller: its answer would go to whoever uses the
     connection next."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, failed: Callable[[], None] = lambda: None) -> None:
+        """`failed` is called for each round trip that came to nothing."""
+        self._failed = failed
         self._pool = BlockingConnectionPool.from_url(
             url,
             max_connections=_MOST_CONNECTIONS,
@@ -118,6 +120,7 @@ class RedisClient:
             try:
                 results = await self._send_again(commands)
             except FAULTS as error:
+                self._failed()
                 results = [error] * len(calls)
             for call, result in zip(calls, results, strict=True):
                 if not call.answered.done():

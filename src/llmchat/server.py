@@ -17,6 +17,7 @@ from llmchat.web.wire import BoundedHttp, patient_http
 
 # The drain has already ended the streams; what is still open after it is a client that stalls.
 _CLOSE_SECONDS = 2
+_PING_SECONDS = 20.0
 _YOUNG_OBJECTS = 5000
 
 
@@ -35,7 +36,9 @@ class Server(uvicorn.Server):
         host: str,
         port: int,
         body_seconds: float = BoundedHttp.body_seconds,
+        ping_seconds: float = _PING_SECONDS,
     ) -> None:
+        """Each socket is pinged every `ping_seconds`, and has as long to answer."""
         super().__init__(
             uvicorn.Config(
                 app,
@@ -45,6 +48,8 @@ class Server(uvicorn.Server):
                 http=patient_http(body_seconds),
                 ws=BoundedSocket,
                 ws_max_size=app.state.max_body_bytes,
+                ws_ping_interval=ping_seconds,
+                ws_ping_timeout=ping_seconds,
                 # A message that a client has compressed could be of any size.
                 ws_per_message_deflate=False,
                 lifespan="off",

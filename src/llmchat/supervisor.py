@@ -50,7 +50,10 @@ class Supervisor:
         listeners: Sequence[socket.socket],
         *,
         workers: int,
+        ended: Callable[[int], None] = lambda _number: None,
     ) -> None:
+        """`ended` is told the number of each worker whose process has ended."""
+        self._ended = ended
         self._command = command
         self._listeners = listeners
         self._workers = workers
@@ -114,6 +117,7 @@ class Supervisor:
                 self._children.discard(child)
                 if child.returncode is None:
                     child.kill()
+                self._ended(number)
 
     async def _start(self, number: int, lifeline: socket.socket) -> Process:
         listeners = [listener.fileno() for listener in self._listeners]

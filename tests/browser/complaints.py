@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import BrowserContext, ConsoleMessage, Dialog, Request, WebError
 
-_NETWORK = "Failed to load resource"
+_NETWORK = ("Failed to load resource", "WebSocket connection to")
 
 
 class Complaints:
@@ -27,7 +27,7 @@ class Complaints:
     @property
     def but_network(self) -> list[str]:
         """Without what Chromium itself notes for each request that fails."""
-        return [complaint for complaint in self.all if _NETWORK not in complaint]
+        return [found for found in self.all if not any(said in found for said in _NETWORK)]
 
     def _error(self, error: WebError) -> None:
         self._found.append(f"uncaught: {error.error}")

@@ -13,6 +13,7 @@ from playwright.async_api import Browser, async_playwright, expect
 
 from tests import system
 from tests.browser.conftest import CHROMIUM_ARGUMENTS
+from tests.browser.past import service_with_past
 from tests.client import Client
 from tests.service import Service
 
@@ -65,7 +66,25 @@ async def main() -> None:
             await client.http.patch(f"/api/conversations/{pinned}", json={"pinned": True})
             for picture in _PICTURES:
                 await _take(picture, browser, service, client)
+            await _take_usage(browser)
             await browser.close()
+
+
+async def _take_usage(browser: Browser) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        async with service_with_past(Path(folder)) as past:
+            size = {"width": 1120, "height": 1010}
+            look = {"viewport": size, "color_scheme": "light", "reduced_motion": "reduce"}
+            profile = await past.profile(browser, by="ann", **look)
+            page = await profile.new_page()
+            await page.goto(f"{past.service.base_url}/#/usage")
+            await expect(page.get_by_role("img", name="Cost by the day")).to_be_visible()
+            await expect(page.get_by_role("table", name="Usage by model")).to_be_visible()
+            await expect(page.get_by_role("listitem").filter(has_text="tokens left")).to_have_count(
+                2
+            )
+            (IMAGES / "usage.png").write_bytes(_smaller(await page.screenshot()))
+            await profile.close()
 
 
 async def _take(picture: Picture, browser: Browser, service: Service, client: Client) -> None:

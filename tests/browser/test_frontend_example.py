@@ -1,11 +1,7 @@
 """The page in docs/frontend.md, as it is in the document, on an origin of its own."""
 
 import re
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +10,7 @@ from playwright.async_api import BrowserContext, Page, expect
 
 from tests.browser.chat_tab import paced, story
 from tests.browser.complaints import Complaints
+from tests.browser.served import served
 from tests.browser.wire import wire_to
 from tests.service import Service
 
@@ -23,25 +20,10 @@ DOCUMENT = Path(__file__).parents[2] / "docs/frontend.md"
 TOKENS = 90
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@contextmanager
-def _served(folder: Path) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def origin(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[str, Path]]:
     folder = tmp_path_factory.mktemp("example")
-    with _served(folder) as url:
+    with served(folder) as url:
         yield url, folder
 
 

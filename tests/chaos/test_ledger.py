@@ -16,6 +16,7 @@ from tests.upstream import Upstream, mock_model, mock_upstream
 ROUNDS_OF_OTHERS = 5
 GENERATIONS = 12
 READERS = 3
+CROWD = 100
 MOST_SECONDS_ALIVE = 0.4
 PRICES = """
 [prices."openai/*"]
@@ -92,7 +93,8 @@ async def test_usage_is_what_the_server_has_in_its_books(
 async def test_every_answer_is_there_once_whatever_became_of_it(
     tmp_path: Path, chaos: random.Random, rounds: int
 ) -> None:
-    """Stops, kills, servers that break off, routes. What no server said is counted, and says so."""
+    """Stops, kills, servers that break off, routes, and a hundred readers at once, over all that
+    and again behind it. What no server said is counted, and says so."""
     sent: dict[str, Sent] = {}
     async with serving(tmp_path) as (service, upstream):
         for _ in range(max(1, rounds // 2)):
@@ -100,8 +102,8 @@ async def test_every_answer_is_there_once_whatever_became_of_it(
         async with service.client() as client:
             ended = [await client.generation(it.generation_id) for it in sent.values()]
             once = await total(client)
-            for it in sent.values():
-                await client.read(it.generation_id)
+            again = [*sent.values()] * (CROWD // len(sent) + 1)
+            await asyncio.gather(*(client.read(it.generation_id) for it in again))
             assert await total(client) == once
             found = await usage(client, group_by="conversation")
         records = [(question_of(it), it) for it in upstream.completions]
@@ -149,11 +151,17 @@ async def round_with_a_kill(service: Service, dice: random.Random) -> dict[str, 
             question = f"tell me a story about {dice.random()}"
             conversation = await client.conversation()
             sent[question] = await client.send(conversation, question, model=model)
+        crowd = [client.reader(dice.choice([*sent.values()]).generation_id) for _ in range(CROWD)]
+        reading = [asyncio.create_task(reader.read_on()) for reader in crowd]
         for it in dice.sample(list(sent.values()), GENERATIONS // 3):
             await client.stop(it.generation_id)
         await asyncio.sleep(dice.uniform(0, MOST_SECONDS_ALIVE))
-    await service.kill()
-    await service.start()
+        await service.kill()
+        await asyncio.gather(*reading)
+        await service.start()
+        await asyncio.gather(*(reader.read_to_end() for reader in crowd))
+    shown = {(reader.generation_id, reader.text) for reader in crowd}
+    assert len(shown) == len({reader.generation_id for reader in crowd})
     return sent
 
 

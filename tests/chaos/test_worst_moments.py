@@ -21,6 +21,7 @@ from llmchat.parts import Parts
 from llmchat.settings import load_settings
 from llmchat.store.drafts import ConversationDraft, TurnDraft
 from llmchat.tokenlog.sqlite import SqliteTokenLog
+from llmchat.tokenlog.timed import TimedTokenLog
 from llmchat.web.deps import Services
 
 SOON_SECONDS = 0.1
@@ -41,9 +42,10 @@ class House:
 
     @property
     def log(self) -> SqliteTokenLog:
-        log = self.parts.engines.log
-        assert isinstance(log, SqliteTokenLog)
-        return log
+        timed = self.parts.engines.log
+        assert isinstance(timed, TimedTokenLog)
+        assert isinstance(timed._inner, SqliteTokenLog)
+        return timed._inner
 
     async def until_live(self, count: int) -> Sequence[Generation]:
         """Wait until so many generations are in the store."""

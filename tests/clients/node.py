@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,33 +23,24 @@ _INSTALL_SECONDS = 100
 _NPM = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline")
 
 
-def packages() -> Path:
-    """The folder that has the pinned packages in its node_modules. Skips the test, or fails it
-    where all have to run, when they cannot be had."""
+def packages(sources: Path = SOURCES) -> Path:
+    """The folder that has the packages which that folder pins in its node_modules. Skips the test,
+    or fails it where all have to run, when they cannot be had."""
     program("node")
-    lock = (SOURCES / "package-lock.json").read_bytes()
-    folder = _CACHE / f"javascript-{hashlib.sha256(lock).hexdigest()[:16]}"
-    if not folder.exists():
-        _install(folder)
-    return folder
+    lock = (sources / "package-lock.json").read_bytes()
+    name = f"{sources.name}-{hashlib.sha256(lock).hexdigest()[:16]}"
+    return made_once(name, lambda folder: _install(sources, folder))
 
 
-def _install(folder: Path) -> None:
+def made_once(name: str, make: Callable[[Path], None]) -> Path:
+    """The folder of this name, which `make` has filled in this run or in an earlier one."""
+    folder = _CACHE / name
+    if folder.exists():
+        return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Whoever is done first has made it; several workers may come here at once.
     with tempfile.TemporaryDirectory(dir=folder.parent) as made:
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(SOURCES / name, made)
-        done = subprocess.run(
-            [program("npm"), *_NPM],
-            cwd=made,
-            capture_output=True,
-            text=True,
-            timeout=_INSTALL_SECONDS,
-            check=False,
-        )
-        if done.returncode:
-            _give_up(f"npm ci failed, which needs the network: {done.stderr.strip()[-500:]}")
+        make(Path(made))
         if not folder.exists():
             try:
                 Path(made).rename(folder)
@@ -57,6 +49,22 @@ def _install(folder: Path) -> None:
             else:
                 # What the end of the block removes.
                 Path(made).mkdir()
+    return folder
+
+
+def _install(sources: Path, folder: Path) -> None:
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(sources / name, folder)
+    done = subprocess.run(
+        [program("npm"), *_NPM],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=_INSTALL_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        _give_up(f"npm ci failed, which needs the network: {done.stderr.strip()[-500:]}")
 
 
 def _give_up(reason: str) -> None:

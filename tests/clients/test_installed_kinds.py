@@ -106,3 +106,9 @@ def test_one_that_cannot_be_used_is_a_sentence(
     assert sentence in ended.stdout + ended.stderr
     assert "Traceback" not in ended.stderr
     assert KEY not in ended.stdout + ended.stderr
+
+
+def test_the_page_about_it_shows_all_of_it() -> None:
+    page = (Path(__file__).parents[2] / "docs/providers.md").read_text(encoding="utf-8")
+    _, _, code = (INSTALLED / "plain_text_llm.py").read_text(encoding="utf-8").partition("\n\n")
+    assert f"```python\n{code}```" in page

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from llmchat.access.members import MemberStore
+from llmchat.access.oversight import OversightStore
 from llmchat.access.usage import Reservation, UsageStore
 from llmchat.chat.clientchats import ClientMessages
 from llmchat.chat.items import ItemStore
@@ -23,11 +24,18 @@ from llmchat.domain import (
     Status,
     Turn,
 )
+from llmchat.experiments.base import ExperimentStore, FigureStore
 from llmchat.ids import ConversationId, MessageId, OwnerId, WorkerId
 from llmchat.library.base import ArchiveStore, FeedbackStore
 from llmchat.store import migrations
 from llmchat.store.archives import SqlArchiveStore
-from llmchat.store.base import ConversationStore, GenerationStore, Settlement, Unfinished
+from llmchat.store.base import (
+    ConversationStore,
+    GenerationStore,
+    PublicationStore,
+    Settlement,
+    Unfinished,
+)
 from llmchat.store.clientmessages import SqlClientMessages
 from llmchat.store.conversations import SqlConversationStore
 from llmchat.store.database import Database
@@ -39,16 +47,24 @@ from llmchat.store.drafts import (
     ReplyDraft,
     TurnDraft,
 )
+from llmchat.store.experiments import SqlExperimentStore
 from llmchat.store.feedback import SqlFeedbackStore
+from llmchat.store.figures import SqlFigureStore
 from llmchat.store.generations import SqlGenerationStore
 from llmchat.store.items import SqlItemStore
 from llmchat.store.members import SqlMemberStore
 from llmchat.store.notes import SqlNoteStore
+from llmchat.store.outbox import SqlOutbox
+from llmchat.store.oversight import SqlOversightStore
 from llmchat.store.postgres import PostgresDatabase
+from llmchat.store.publications import SqlPublicationStore
 from llmchat.store.responses import SqlResponseStore
 from llmchat.store.sqlite import SqliteDatabase
+from llmchat.store.templates import SqlTemplateStore
 from llmchat.store.usage import SqlUsageStore
+from llmchat.templates.base import TemplateStore
 from llmchat.text import clean
+from llmchat.webhooks.base import Outbox
 from tests import postgres
 from tests.contract.clocks import SetTime
 from tests.contract.strategies import ODD_TEXTS
@@ -76,7 +92,13 @@ class Stores:
     responses: ResponseStore
     items: ItemStore
     notes: NoteStore
+    outbox: Outbox
+    publications: PublicationStore
+    oversight: OversightStore
     time: SetTime
+    templates: TemplateStore
+    experiments: ExperimentStore
+    figures: FigureStore
 
     async def conversation(self, owner: OwnerId = ME, title: str | None = None) -> Conversation:
         return await self.conversations.create(owner, ConversationDraft(title=title))
@@ -183,7 +205,13 @@ def stores_in(database: Database) -> Stores:
         SqlResponseStore(database),
         SqlItemStore(database, time.now),
         SqlNoteStore(database, time.now),
+        SqlOutbox(database, time.now),
+        SqlPublicationStore(database),
+        SqlOversightStore(database, time.now),
         time,
+        SqlTemplateStore(database, time.now),
+        SqlExperimentStore(database, time.now),
+        SqlFigureStore(database),
     )
 
 

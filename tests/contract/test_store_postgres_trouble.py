@@ -97,8 +97,9 @@ class TestTrouble:
         # So that more than one connection is left behind.
         await asyncio.gather(*(hurried.messages(conversation.id) for _ in range(8)))
         await asyncio.to_thread(server.restart, "immediate")
-        await asyncio.gather(*(hurried.messages(conversation.id) for _ in range(8)))
-        await hurried.ask(conversation)
+        found = await asyncio.gather(*(hurried.messages(conversation.id) for _ in range(8)))
+        assert found == [[]] * 8
+        assert (await hurried.ask(conversation)).message.conversation_id == conversation.id
 
     async def test_a_server_that_hangs_is_given_up(self, server: Postgres, hurried: Stores) -> None:
         conversation = await hurried.conversation()

@@ -170,6 +170,27 @@ async def test_an_answer_is_remembered_in_a_conversation_when_that_is_asked_for(
     assert used[1:] == [0, 0]
 
 
+async def test_another_answer_is_another_one_and_not_the_one_that_is_remembered(
+    client: Client, upstream: Upstream
+) -> None:
+    _, sent, _ = await ask(client, "works", "say this anew")
+    path = f"/api/messages/{sent.reply_id}/regenerate"
+    again = (await client.http.post(path, json={})).json()["generation"]["id"]
+    assert (await client.read(again)).text == "say this anew"
+    assert asked_of(upstream, WORKS) == 2
+
+
+async def test_a_plain_call_is_remembered_at_every_door(client: Client, upstream: Upstream) -> None:
+    question = {"role": "user", "content": "say this twice"}
+    asked = {"messages": [question], "model": "route/works"}
+    mine = (await client.http.post("/api/llm/chat", json=asked)).json()
+    theirs = (await client.http.post("/v1/chat/completions", json=asked)).json()
+    assert mine["message"]["content"] == "say this twice"
+    assert theirs["choices"][0]["message"]["content"] == "say this twice"
+    assert asked_of(upstream, WORKS) == 1
+    assert (mine["usage"]["output_tokens"] > 0, theirs["usage"]["completion_tokens"]) == (True, 0)
+
+
 async def test_routes_are_listed_behind_the_models(client: Client) -> None:
     listed = (await client.http.get("/api/llm/models")).json()
     found = [model["id"] for model in listed["items"] if model["provider"] == "route"]

@@ -192,6 +192,21 @@ def asked_for_titles(upstream: Upstream) -> str:
     return "".join(record.body["messages"][-1]["content"] for record in records if record.finished)
 
 
+async def test_a_title_makes_room_for_the_next_question(tmp_path: Path) -> None:
+    silent = "one/" + mock_model(fail="silence-before", key="titler")
+    answers = "one/" + mock_model(tokens=3)
+    async with mock_upstream() as upstream:
+        table = f"[providers.one]\nurl = '{upstream.base_url}'\nmax_concurrency = 1\n"
+        (tmp_path / "llmchat.toml").write_text(table)
+        service = Service(tmp_path, LLMCHAT_TITLES=silent)
+        async with service.running(), service.client() as client:
+            conversation = await client.conversation()
+            assert await talk(client, conversation, answers) == "complete"
+            await upstream.until(lambda: requests(upstream, "titler") == 1)
+            assert await talk(client, conversation, answers) == "complete"
+            await upstream.until(lambda: requests(upstream, "titler") == 2)
+
+
 async def test_a_model_that_takes_no_temperature_is_asked_without(tmp_path: Path) -> None:
     strict = mock_model(text="Foxes", fail="http-400", fail_times=1, key="titler")
     async with serving(tmp_path, f"openai/{strict}") as (_, client, upstream):

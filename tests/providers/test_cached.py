@@ -68,6 +68,15 @@ async def test_another_attempt_of_the_same_generation_is_the_same_question() -> 
     assert (await listen(provider, replace(MINE, key="gen_2", mark="m"))).text == "a 😀 b"
 
 
+async def test_whoever_asks_anew_gets_a_new_answer_which_is_kept_instead() -> None:
+    inner = Scripted(WHOLE, [[Delta("another")], [END]])
+    provider = cached(inner)
+    await listen(provider, MINE)
+    assert (await listen(provider, replace(MINE, anew=True))).text == "another"
+    assert (await listen(provider, MINE)).text == "another"
+    assert inner.calls == 2
+
+
 def said(*messages: PromptMessage) -> Prompt:
     return replace(MINE, messages=messages)
 

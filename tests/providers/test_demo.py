@@ -182,3 +182,5 @@ async def test_closing_in_the_middle_ends_it() -> None:
     prompt = Prompt("story", [], Params(extra={"tokens": 100_000}))
     async with aclosing(DEMO.stream(prompt)) as batches:
         await anext(batches)
+    with pytest.raises(StopAsyncIteration):
+        await anext(batches)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from llmchat.config.provider import OpenAISettings
+from llmchat.config.routes import RouteSettings
 from llmchat.doctor import Finding, examine
 from llmchat.settings import Settings
 from tests.providers.wire import JSON, http, wire
@@ -116,6 +117,18 @@ async def test_a_default_model_that_is_not_there_is_tried_and_found_out(
     assert "mine serves no model llama3, which is the default model; it has" in there.text
     assert faults([answers]) == [answers.text]
     assert answers.text.startswith("mine/llama3 does not answer: ")
+
+
+async def test_a_model_of_a_route_is_tried_where_no_default_is_meant(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    mine = OpenAISettings.model_validate({"base_url": upstream.base_url})
+    route = RouteSettings(models=(f"mine/{mock_model(fail='http-401')}",))
+    settings = Settings(
+        providers={"mine": mine}, routes={"smart": route}, data_dir=tmp_path, discover=False
+    )
+    (fault,) = faults(await examine(settings))
+    assert fault.startswith("mine/story?fail=http-401 does not answer: ")
 
 
 async def test_a_default_model_of_no_provider_is_a_fault(

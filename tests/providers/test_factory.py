@@ -8,8 +8,9 @@ import pytest
 
 from llmchat.domain import Model
 from llmchat.errors import Invalid, UpstreamUnavailable
+from llmchat.providers.base import NoModels
 from llmchat.providers.demo import DemoProvider
-from llmchat.providers.factory import ProviderFactory, Source
+from llmchat.providers.factory import ProviderFactory, Route, Source
 from tests.providers.asking import KEY, Scripted, eventually, openai_at
 from tests.providers.wire import JSON, http, wire
 from tests.upstream import Upstream
@@ -336,3 +337,33 @@ async def test_a_model_that_can_be_pulled_says_how() -> None:
     assert health.detail == (
         "It lacks llama3: `pull llama3`. It is the default model; it has a, b."
     )
+
+
+async def test_a_server_without_any_model_says_how_the_wanted_one_gets_there() -> None:
+    empty = Scripted(models=NoModels("Pull one."))
+    pulls = replace(source("ollama", empty), pull="It lacks {model}: `pull {model}`.")
+    details = []
+    for default_model in ("ollama/llama3", None):
+        models = factory(pulls, default_model=default_model)
+        details.append((await models.health())[0].detail)
+        await models.aclose()
+
+    assert details == [
+        "It lacks llama3: `pull llama3`. It is the default model; it has none.",
+        "Pull one.",
+    ]
+
+
+async def test_a_model_that_only_a_route_names_is_missed_where_it_can_be_pulled() -> None:
+    there = Scripted(models=["a:latest"])
+    pulls = replace(source("ollama", there), pull="It lacks {model}: `pull {model}`.")
+    hosted = source("hosted", Scripted(models=["a"]))
+    route = Route(Scripted(), ["hosted/not listed", "ollama/a", "ollama/llama3"])
+    models = ProviderFactory([pulls, hosted], default_model="ollama/a", routes={"smart": route})
+    health = {found.provider: found for found in await models.health()}
+    await models.aclose()
+
+    assert health["ollama"].detail == (
+        "It lacks llama3: `pull llama3`. It is a model of route/smart; it has a:latest."
+    )
+    assert health["hosted"].status == "healthy", "it may serve more than it lists"

@@ -9,7 +9,6 @@ import pytest
 
 from llmchat.domain import Params
 from llmchat.errors import UpstreamRejected, UpstreamTooLarge, UpstreamUnavailable
-from llmchat.events import Delta
 from llmchat.providers.anthropic import AnthropicProvider
 from llmchat.providers.ollama import OllamaProvider
 from tests.providers.asking import DIALECTS, KEY, HttpProvider, ask, listen, prompt
@@ -83,14 +82,14 @@ async def test_a_prompt_of_megabytes_is_sent_whole(
 async def test_thinking_that_nobody_sees_is_a_sign_of_life(upstream: Upstream, name: str) -> None:
     """Or a clock would end an answer that is being thought about."""
     provider = DIALECTS[name](upstream.base_url)
-    model = mock_model(tokens=2, reasoning=3, rate=200)
-    async with aclosing(provider.stream(prompt(model, Params(skip_thinking=True)))) as batches:
-        given = [batch async for batch in batches]
+    hidden = Params(skip_thinking=True)
+    endless = prompt(mock_model(reasoning=3, fail="silence", after=3), hidden)
+    async with aclosing(provider.stream(endless)) as batches:
+        assert not await anext(batches)
+    heard = await listen(provider, prompt(mock_model(tokens=2, reasoning=3), hidden))
     await provider.aclose()
 
-    deltas = [event for batch in given for event in batch if isinstance(event, Delta)]
-    assert not given[0]
-    assert "".join(delta.text for delta in deltas) == "t0 t1 "
+    assert (heard.reasoning, heard.text) == ("", "t0 t1 ")
 
 
 @pytest.mark.parametrize(

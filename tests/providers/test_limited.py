@@ -2,17 +2,20 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
 from llmchat.errors import ProviderBusy, UpstreamRateLimited, UpstreamUnavailable
 from llmchat.events import Delta, Finished
+from llmchat.ids import OwnerId
+from llmchat.prompts import Prompt
 from llmchat.providers.base import ProviderEvent
 from llmchat.providers.limited import Limited
 from llmchat.tasks import cancel
-from tests.providers.asking import Heard, Scripted, eventually, listen, prompt
+from tests.providers.asking import Heard, Script, Scripted, eventually, listen, prompt
 
 END = Finished("complete", "stop")
 WHOLE: Sequence[Sequence[ProviderEvent]] = [[Delta("all of it")], [END]]
@@ -50,6 +53,74 @@ async def test_first_come_first_served() -> None:
     goes.set()
     await asyncio.gather(*readers)
     assert [asked.model for asked in inner.prompts] == [f"m{n}" for n in range(10)]
+
+
+async def test_the_many_questions_of_one_caller_do_not_keep_anothers_waiting() -> None:
+    goes = asyncio.Event()
+    inner = Scripted([goes, *WHOLE], repeats=True)
+    provider = limited(inner)
+    readers = []
+    for owner, count in (("ann", 6), ("bob", 2), ("eve", 1)):
+        for number in range(count):
+            asked = replace(prompt(f"{owner} {number}"), owner=OwnerId(owner))
+            readers.append(asyncio.create_task(listen(provider, asked)))
+    await eventually(lambda: inner.open == 1)
+    # Whoever leaves takes no turn from the others.
+    await cancel(readers[2])
+    goes.set()
+    await asyncio.gather(*readers, return_exceptions=True)
+    assert [asked.model for asked in inner.prompts] == [
+        *("ann 0", "ann 1", "bob 0", "eve 0", "ann 3", "bob 1", "ann 4", "ann 5")
+    ]
+
+
+async def test_what_is_in_the_background_makes_room_and_begins_again() -> None:
+    endless = asyncio.Event()
+    inner = Scripted([[Delta("A ti")], endless], WHOLE, WHOLE, [[Delta("A title")], [END]])
+    provider = limited(inner)
+    titles = replace(prompt("title"), background=True)
+    title = asyncio.create_task(listen(provider, titles))
+    await eventually(lambda: inner.open == 1)
+    answers = await asyncio.gather(*asking(provider, 2))
+    assert [answer.text for answer in answers] == ["all of it"] * 2
+    assert [asked.model for asked in inner.prompts[:3]] == ["title", "m0", "m1"]
+    assert ((await title).text, (await title).restarts) == ("A title", 1)
+    assert inner.open == 0
+
+
+class SlowToClose(Scripted):
+    """One whose server takes its time to let go."""
+
+    def __init__(self, *scripts: Script) -> None:
+        super().__init__(*scripts)
+        self.closes = asyncio.Event()
+
+    async def stream(self, asked: Prompt) -> AsyncGenerator[Sequence[ProviderEvent], None]:
+        try:
+            async with aclosing(super().stream(asked)) as batches:
+                async for batch in batches:
+                    yield batch
+        finally:
+            await self.closes.wait()
+
+
+async def test_no_place_is_lost_to_those_that_are_still_making_room() -> None:
+    more, endless = asyncio.Event(), asyncio.Event()
+    writing: Script = [[Delta("A ti")], more, [Delta("tle")], endless]
+    inner = SlowToClose(writing, writing, WHOLE, WHOLE, WHOLE, WHOLE)
+    provider = limited(inner, 2)
+    titles = [replace(prompt("title"), background=True) for _ in range(2)]
+    background = [asyncio.create_task(listen(provider, title)) for title in titles]
+    await eventually(lambda: inner.open == 2)
+    [first] = asking(provider, 1)
+    await eventually(lambda: provider.waiting == 1)
+    more.set()
+    await eventually(lambda: inner.open == 0)
+    [second] = asking(provider, 1)
+    await eventually(lambda: provider.waiting == 2)
+    inner.closes.set()
+    assert [(await it).text for it in (first, second, *background)] == ["all of it"] * 4
+    assert (provider.writing, provider.waiting) == (0, 0)
 
 
 async def test_nobody_jumps_the_line_at_the_moment_of_a_change() -> None:
@@ -135,7 +206,9 @@ async def test_a_storm_of_leavers_loses_no_place(most: int, chaos: random.Random
     async def ask() -> None:
         for _ in range(chaos.randint(0, 3)):
             await asyncio.sleep(0)
-        async with aclosing(provider.stream(prompt())) as batches:
+        owner, behind = OwnerId(chaos.choice("abc")), chaos.random() < 0.3
+        asked = replace(prompt(), owner=owner, background=behind)
+        async with aclosing(provider.stream(asked)) as batches:
             async for _ in batches:
                 assert inner.open <= most
                 for _ in range(chaos.randint(0, 3)):

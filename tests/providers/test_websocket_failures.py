@@ -44,7 +44,7 @@ IN_MID_ANSWER = {
     "bad-json-end": Broken(UpstreamMalformed, "not JSON"),
     "plain-text": Broken(
         UpstreamMalformed,
-        "The model's server sent an event that is not JSON: just text Expected was a JSON object "
+        "look at what that server logs. It sent: just text Expected was a JSON object "
         'such as {"delta": "…", "done": false}.',
     ),
     "giant-line": Broken(UpstreamTooLarge, "let that server send its answer in pieces"),
@@ -62,7 +62,7 @@ IN_MID_ANSWER = {
 }
 BEFORE_IT = IN_MID_ANSWER | {
     "refuse": Broken(UpstreamUnavailable, "broke the connection"),
-    "html": Broken(UpstreamMalformed, "not JSON: <!doctype html>"),
+    "html": Broken(UpstreamMalformed, "It sent: <!doctype html>"),
     "error-200": Broken(UpstreamUnavailable, "failed with 500"),
     "http-401": Broken(UpstreamUnauthorized, "check the key"),
     "http-404": Broken(UpstreamRejected, "does not know the path or the model (404)"),
@@ -134,7 +134,7 @@ ERRORS: dict[str, tuple[Message, type[ProviderError], str]] = {
     "a finish reason of another kind": ({"finish_reason": 7}, UpstreamMalformed, "int"),
     "calls of another shape": ({"tool_calls": "abc"}, UpstreamMalformed, "not the shape"),
     "too many calls": ({"tool_calls": [{"index": 10**9}]}, UpstreamMalformed, "numbers its tool"),
-    "no UTF-8": (b"\xff\xfe", UpstreamMalformed, "not JSON: \N{REPLACEMENT CHARACTER}"),
+    "no UTF-8": (b"\xff\xfe", UpstreamMalformed, "It sent: \N{REPLACEMENT CHARACTER}"),
     "deep": ("[" * 100_000, UpstreamMalformed, "not JSON"),
 }
 

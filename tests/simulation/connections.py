@@ -35,6 +35,7 @@ class SimulatedClient(RedisClient):
         self._calls = []
         self._asking = None
         self._tasks = TaskSet()
+        self._failed = lambda: None
 
     async def aclose(self) -> None:
         await self._tasks.cancel_all()

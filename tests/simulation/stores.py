@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from llmchat.access.members import Right
-from llmchat.access.usage import Call, Entry, Question, Report
+from llmchat.access.usage import Call, Entry, Question, Report, Spender, Standing
 from llmchat.domain import (
     EVERYTHING,
     Conversation,
@@ -123,6 +123,9 @@ class SimulatedUsage(_Remote):
         return 0
 
     async def report(self, question: Question) -> Report:
+        raise NotImplementedError
+
+    async def standings(self, spender: Spender) -> Sequence[Standing]:
         raise NotImplementedError
 
 

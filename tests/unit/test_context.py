@@ -167,6 +167,9 @@ class TestPrompts:
             again = await stores.ask_again(turn)
             _, prompt = await prompts(stores).prepare(again.generation)
             assert [each.content for each in prompt.messages] == ["why"]
+            assert prompt.anew
+            other = await stores.ask(await stores.conversation(), "why")
+            assert not (await prompts(stores).prepare(other.generation))[1].anew
 
     async def test_what_is_gone_is_said(self, tmp_path: Path) -> None:
         async with sqlite_stores(tmp_path) as stores:

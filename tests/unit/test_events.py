@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmchat.errors import Problem
 from llmchat.events import (
     Delta,
     Entry,
@@ -29,6 +28,7 @@ from llmchat.events import (
     to_json,
     whole_calls,
 )
+from llmchat.problem import Problem
 from tests.contract.following import assert_says
 from tests.contract.strategies import bounded, logs, tool_calls
 

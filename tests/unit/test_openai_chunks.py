@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from llmchat.errors import Problem
 from llmchat.events import (
     Delta,
     Entry,
@@ -19,6 +18,7 @@ from llmchat.events import (
     ToolCall,
     Usage,
 )
+from llmchat.problem import Problem
 from llmchat.web.openai.chunks import Chunks
 from llmchat.web.openai.completion import completion_json
 from llmchat.web.openai.frames import Head

@@ -22,6 +22,7 @@ PAIRS = [
     ("ink", "accent-soft", READ),
     ("bad", "bad-soft", READ),
     ("ink", "bad-soft", READ),
+    *((f"plot-{part}", ground, SEEN) for part in (1, 2) for ground in ("paper", "raised")),
     *(("edge", ground, SEEN) for ground in ("paper", "raised")),
     *(("focus", ground, SEEN) for ground in _GROUNDS),
 ]

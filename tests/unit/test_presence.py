@@ -13,6 +13,7 @@ from llmchat.signals.base import Present, RollCall, Signal
 
 ROOM, OTHER = ConversationId("conv_1"), ConversationId("conv_2")
 ANN, BOB = OwnerId("ann"), OwnerId("bob")
+PATIENCE_SECONDS = 30.0
 
 
 class Wire:
@@ -31,11 +32,11 @@ class Wire:
 class Place:
     """Signals of one process, and its presence."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, *, grace_seconds: float = 0) -> None:
         self._wire = wire
         wire.places.append(self)
         self.feed = Feed()
-        self.presence = Presence(self.feed, self)
+        self.presence = Presence(self.feed, self, grace_seconds=grace_seconds)
 
     def listen(self, heard: Callable[[Signal], None], missed: Callable[[], None]) -> None:
         raise AssertionError("it listens by itself")
@@ -74,9 +75,36 @@ async def test_who_watches_is_told_of_each_change_once(wire: Wire) -> None:
         assert await told.news() == [
             PresenceChanged(ANN, True, [ANN]),
             PresenceChanged(BOB, True, [ANN, BOB]),
+        ]
+        assert await told.news() == [
             PresenceChanged(BOB, False, [ANN]),
             PresenceChanged(ANN, False, []),
         ]
+
+
+async def test_a_connection_that_is_cut_and_made_anew_is_no_news(wire: Wire) -> None:
+    one, two = Place(wire, grace_seconds=PATIENCE_SECONDS), Place(wire)
+    async with one.presence:
+        with one.feed.subscribe(ROOM) as told, one.presence.entered(ROOM, BOB):
+            for place in (one, two, one):
+                with place.presence.entered(ROOM, ANN):
+                    assert one.presence.present(ROOM) == [ANN, BOB]
+                # It may be the last that is seen of her, or not.
+                assert one.presence.present(ROOM) == [ANN, BOB]
+                assert not one.presence.is_here(ROOM, ANN)
+            assert await told.news() == [
+                PresenceChanged(BOB, True, [BOB]),
+                PresenceChanged(ANN, True, [ANN, BOB]),
+            ]
+
+
+async def test_who_comes_back_too_late_has_left(wire: Wire) -> None:
+    one = Place(wire)
+    with one.feed.subscribe(ROOM) as told:
+        for _ in range(2):
+            with one.presence.entered(ROOM, ANN):
+                assert await told.news() == [PresenceChanged(ANN, True, [ANN])]
+            assert await told.news() == [PresenceChanged(ANN, False, [])]
 
 
 async def test_a_new_process_hears_of_who_was_there_before(wire: Wire) -> None:
@@ -112,8 +140,8 @@ async def test_nobody_is_at_a_process_that_is_silent(
     with one.presence.entered(ROOM, ANN), two.feed.subscribe(ROOM) as told:
         now[0] = GONE_SECONDS + 1
         two.presence._forget_the_dead()
-        assert two.presence.present(ROOM) == []
         assert await told.news() == [PresenceChanged(ANN, False, [])]
+        assert two.presence.present(ROOM) == []
         # It was only slow: whoever hears of it again asks who is there.
         one.tell(Present(one.presence._me))
         assert two.presence.present(ROOM) == [ANN]

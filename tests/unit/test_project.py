@@ -6,10 +6,13 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
 
 import pytest
+
+import llmchat
 
 ROOT = Path(__file__).parents[2]
 SWAGGER = ROOT / "src/llmchat/static/swagger"
@@ -24,7 +27,28 @@ FUNCTION_LINES = 50
 def test_every_package_marker_is_empty() -> None:
     markers = [path for path in MODULES if path.name == "__init__.py"]
     assert markers
-    assert [path for path in markers if path.stat().st_size] == []
+    # But for the one from which people import what they embed (see below).
+    full = [path for path in markers if path.stat().st_size]
+    assert full == [ROOT / "src/llmchat/__init__.py"]
+
+
+def test_what_people_import_is_there_typed_and_loaded_when_it_is_asked_for() -> None:
+    tree = ast.parse((ROOT / "src/llmchat/__init__.py").read_text())
+    typed = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("llmchat.")
+        for alias in node.names
+    }
+    assert typed == {name: f"llmchat.{place}" for name, place in llmchat._PLACES.items()}
+    assert sorted(typed) == llmchat.__all__
+    for name, place in typed.items():
+        assert getattr(llmchat, name) is getattr(import_module(str(place)), name)
+    with pytest.raises(AttributeError, match="no attribute 'Caht'"):
+        _ = llmchat.Caht
+    code = "import sys, llmchat; print([name for name in sys.modules if 'llmchat.' in name])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_a_file_is_one_noun_and_a_function_fits_on_a_screen() -> None:

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmchat.errors import Problem
 from llmchat.events import (
     Delta,
     Entry,
@@ -29,6 +28,7 @@ from llmchat.events import (
     merge,
     whole_calls,
 )
+from llmchat.problem import Problem
 from llmchat.providers.base import Restarted
 from llmchat.providers.responses_events import ResponseReader
 from llmchat.web.openai.response_frames import ResponseFrames, frames_of, last_number

@@ -15,6 +15,17 @@ def place(tmp_path: Path) -> Workplace:
     return Workplace(tmp_path)
 
 
+MQTT = {
+    "mqtt_url": None,
+    "mqtt_prefix": "llmchat",
+    "mqtt_version": "5",
+    "mqtt_group": "llmchat",
+    "mqtt_client_id": None,
+    "mqtt_ca_file": None,
+    "mqtt_session_seconds": 86_400,
+    "mqtt_key_id": None,
+    "mqtt": {"allow": ()},
+}
 SHARED_AND_SPENT: dict[str, object] = {
     "database_url": None,
     "redis_url": None,
@@ -23,6 +34,13 @@ SHARED_AND_SPENT: dict[str, object] = {
     "usd_per_day": None,
     "usd_per_month": None,
     "prices": {},
+    "webhook_private_addresses": False,
+    "webhook_secret": None,
+    "webhook_events": ("generation.finished", "generation.failed", "budget.reached"),
+    "webhook_url": None,
+    "webhooks": {},
+    "metrics": "admin",
+    "metrics_token": None,
 }
 
 
@@ -75,6 +93,7 @@ class TestDefaults:
             "on_crash": "mark",
             "workers": 1,
             **SHARED_AND_SPENT,
+            **MQTT,
         }
 
     def test_hold_for_settings_made_directly(self, monkeypatch: pytest.MonkeyPatch) -> None:

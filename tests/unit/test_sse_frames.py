@@ -3,8 +3,8 @@
 import json
 from collections.abc import AsyncGenerator, Sequence
 
-from llmchat.errors import Problem
 from llmchat.events import Delta, Entry, Failed, Finished, Started
+from llmchat.problem import Problem
 from llmchat.web.sse import generation_frames
 
 ODD = 'one\u2028two\u2029three\u0085four\x0bfive\x1csix "seven" \\ 日本語 👩‍🚀'

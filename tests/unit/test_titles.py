@@ -6,6 +6,7 @@ from pathlib import Path
 
 from llmchat.chat.feed import Feed
 from llmchat.chat.news import News
+from llmchat.chat.observing import Answer, End
 from llmchat.chat.spending import Spending
 from llmchat.chat.titles import Titles
 from llmchat.events import Finished
@@ -44,7 +45,7 @@ async def test_closing_leaves_nothing_behind(tmp_path: Path) -> None:
         )
         titling = Titles(stores.conversations, models, news, spending, by="some/model")
         async with spending, titling as titles:
-            titles.on_end(turn.generation, END)
+            titles.ended(Answer.of(turn.generation), End(END))
             await eventually(lambda: silent.open == 1)
 
         assert silent.open == 0

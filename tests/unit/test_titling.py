@@ -65,7 +65,7 @@ def test_any_answer_becomes_one_bounded_line(said: str) -> None:
 @pytest.mark.parametrize("piece", ["[", "<think>", "</think>", "#", "- ", '"', "_", "title: "])
 def test_no_answer_takes_long(piece: str) -> None:
     """A quadratic expression would take minutes for this."""
-    cleaned(piece * 200_000)
+    assert len(cleaned(piece * 200_000)) <= 80
 
 
 def test_a_model_is_shown_the_beginnings() -> None:

@@ -127,7 +127,7 @@ class TestSpelling:
             ("LLMCHAT_PROT", "LLMCHAT_PORT"),
             ("LLMCHAT_LEASE_SECOND", "LLMCHAT_LEASE_SECONDS"),
             ("LLMCHAT_TEMPERATURE", "LLM_TEMPERATURE"),
-            ("LLMCHAT_OPENAI_API_KEY", "OPENAI_API_KEY"),
+            ("LLMCHAT_OPENAI_API_KEY", "LLMCHAT_API_KEY"),
             ("llmchat_port", "LLMCHAT_PORT"),
             ("LLM_TEMPERTURE", "LLM_TEMPERATURE"),
             ("LLM_MAX_TOKEN", "LLM_MAX_TOKENS"),

@@ -43,10 +43,12 @@ def served(data_dir: Path, **settings: Any) -> Iterator[tuple[str, asyncio.Abstr
 
 @contextmanager
 def serve(
-    app: FastAPI, *, body_seconds: float = BoundedHttp.body_seconds
+    app: FastAPI, *, body_seconds: float = BoundedHttp.body_seconds, ping_seconds: float = 20
 ) -> Iterator[tuple[str, asyncio.AbstractEventLoop]]:
     """An application of ours, in the same way."""
-    server = Server(app, host="127.0.0.1", port=0, body_seconds=body_seconds)
+    server = Server(
+        app, host="127.0.0.1", port=0, body_seconds=body_seconds, ping_seconds=ping_seconds
+    )
     ready: Future[str] = Future()
     with ThreadPoolExecutor(1, "service") as thread:
         running = thread.submit(asyncio.run, server.serve_app(ready.set_result))

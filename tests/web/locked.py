@@ -38,10 +38,12 @@ class Locked:
 
 
 @contextmanager
-def locked_service(data_dir: Path, **settings: Any) -> Iterator[Locked]:
+def locked_service(
+    data_dir: Path, *, ping_seconds: float = 20, **settings: Any
+) -> Iterator[Locked]:
     app = create_app(Settings(data_dir=data_dir, discover=False, auth="keys", **settings))
-    with serve(app) as (base_url, _):
-        yield Locked(base_url, app.state.parts.first_key)
+    with serve(app, ping_seconds=ping_seconds) as (base_url, _):
+        yield Locked(base_url, app.state.parts.entrance.first_key)
 
 
 def bearer(secret: str) -> dict[str, str]:

@@ -21,6 +21,7 @@ CONVERSATION = {
     "created_at",
     "updated_at",
     "reply_mode",
+    "template",
 }
 CONVERSATION_DETAIL = CONVERSATION | {"active_generations"}
 MESSAGE = {

@@ -1,5 +1,6 @@
 """Who may do what: every operation, by every kind of caller. A new route wants a row here."""
 
+import itertools
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
@@ -22,13 +23,20 @@ Thing = Literal[
     "message",
     "cut message",
     "generation",
+    "anybody's generation",
     "session",
     "key",
     "model",
     "response",
     "item",
+    "template",
+    "draft",
+    "experiment",
+    "stopped experiment",
 ]
 Part = Literal["viewer", "editor", "owner"]
+FRESH = "a-new-name"
+"""In a body: another one each time."""
 ECHO = {"model": "demo/echo", "params": {"extra": UNPACED}}
 SAY = {"content": "hello", **ECHO}
 GUEST = {"user": "guest", "role": "viewer"}
@@ -37,11 +45,20 @@ UI_CHAT = {"id": "a-chat", "messages": [ASKED], **ECHO}
 RESPOND = {"model": "demo/echo", "input": "hello", **UNPACED}
 ITEMS = {"items": [{"role": "user", "content": "hello"}]}
 SESSION = {"session_id": "mine", "message": "hello", **ECHO}
+PROMPT = {"system_prompt": "Be brief."}
+TEMPLATE = {"name": FRESH, **PROMPT}
+EXPERIMENT = {"name": FRESH, "template": "of-all", "variants": [{"name": "a"}, {"name": "b"}]}
+# What is everybody's or an admin's: there are no strangers to it.
+COMMON = (
+    *("key", "model", "template", "draft", "experiment", "stopped experiment"),
+    "anybody's generation",
+)
 PUBLIC = {"/api/session", "/api/shared/{secret}", "/health", "/health/live", "/health/ready"}
 # What is no operation of the API: files, the document itself, and sockets.
 PAGES = {"/", "/shared", "/docs", "/openapi.json", "/static", "/api/ws"}
 
 FAR = 4_000_000_000
+NAMES = (f"name-{number}" for number in itertools.count())
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +125,27 @@ ROWS: Mapping[tuple[str, str], Row] = {
     ("get", "/api/keys"): Row("admin", 200),
     ("post", "/api/keys"): Row("admin", 201, body={"name": "x", "user": "somebody"}),
     ("delete", "/api/keys/{id}"): Row("admin", 204, "key"),
+    ("get", "/api/templates"): Row("read", 200),
+    ("post", "/api/templates"): Row("admin", 201, body=TEMPLATE),
+    ("get", "/api/templates/{name}"): Row("read", 200, "template"),
+    ("put", "/api/templates/{name}"): Row("admin", 200, "template", PROMPT),
+    ("delete", "/api/templates/{name}"): Row("admin", 204, "template"),
+    ("get", "/api/templates/{name}/versions"): Row("read", 200, "template"),
+    ("post", "/api/templates/{name}/render"): Row("chat", 200, "template", {}),
+    ("get", "/api/experiments"): Row("admin", 200),
+    ("post", "/api/experiments"): Row("admin", 201, body=EXPERIMENT),
+    ("get", "/api/experiments/{name}"): Row("admin", 200, "experiment"),
+    ("patch", "/api/experiments/{name}"): Row("admin", 200, "experiment", {"weights": {"a": 2}}),
+    ("delete", "/api/experiments/{name}"): Row("admin", 204, "draft"),
+    ("post", "/api/experiments/{name}/start"): Row("admin", 200, "experiment"),
+    ("post", "/api/experiments/{name}/stop"): Row("admin", 200, "stopped experiment"),
+    ("get", "/api/experiments/{name}/results"): Row("admin", 200, "stopped experiment"),
     ("get", "/api/me"): Row("any", 200),
     ("get", "/api/usage"): Row("read", 200),
+    ("get", "/api/usage/allowances"): Row("read", 200),
+    ("get", "/api/admin/generations"): Row("admin", 200),
+    ("post", "/api/admin/generations/{id}/stop"): Row("admin", 200, "anybody's generation"),
+    ("get", "/api/admin/users"): Row("admin", 200),
     ("post", "/v1/chat/completions"): Row(
         "chat", 200, body={"messages": [{"role": "user", "content": "hello"}], "model": "demo/echo"}
     ),
@@ -129,6 +165,7 @@ ROWS: Mapping[tuple[str, str], Row] = {
     ("post", "/v1/conversations/{id}/items"): Row("chat", 200, "conversation", ITEMS, "editor"),
     ("get", "/v1/conversations/{id}/items/{item_id}"): Row("read", 200, "item"),
     ("delete", "/v1/conversations/{id}/items/{item_id}"): Row("chat", 200, "item", part="editor"),
+    ("get", "/metrics"): Row("admin", 200),
     ("get", "/v1/models"): Row("read", 200),
     ("get", "/v1/models/{id}"): Row("read", 200, "model"),
 }
@@ -190,7 +227,19 @@ def service(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer) -> Iterato
         oidc_issuer=issuer.url,
         oidc_audience=AUDIENCE,
     ) as service:
+        _make_templates(service)
         yield service
+
+
+def _make_templates(service: Locked) -> None:
+    """And experiments on two of them, by the same names: both are started."""
+    with httpx2.Client(base_url=service.base_url, headers=bearer(service.admin)) as client:
+        for name in ("of-all", "template", "experiment", "stopped-experiment"):
+            client.post("/api/templates", json={**PROMPT, "name": name}).raise_for_status()
+        for name in ("experiment", "stopped-experiment"):
+            body = {**EXPERIMENT, "name": name, "template": name}
+            client.post("/api/experiments", json=body).raise_for_status()
+            client.post(f"/api/experiments/{name}/start").raise_for_status()
 
 
 def unsigned(issuer: Issuer) -> str:
@@ -245,7 +294,7 @@ def test_each_caller_gets_what_is_theirs_and_no_more(
         owner = bearer(dict(headers["the owner"])["Authorization"].split()[1])
         id = _make(client, service, owner, row.thing)
         with client.stream(
-            method, _at(path, id), json=row.body, headers=headers[caller.name]
+            method, _at(path, id), json=_fresh(row.body), headers=headers[caller.name]
         ) as answer:
             status = answer.status_code
 
@@ -257,7 +306,7 @@ def _expected(row: Row, caller: Caller) -> int:
         return 401
     if caller.scope not in INCLUDED[row.scope]:
         return 403
-    if row.thing in (None, "key", "model"):
+    if row.thing is None or row.thing in COMMON:
         return row.done
     if caller.part is None or (row.thing == "session" and caller.part != "owner"):
         return row.unseen
@@ -275,11 +324,27 @@ def _make(
             return "demo/echo"
         case "key":
             return str(service.key("owner")["id"])
+        case "template" | "draft" | "experiment" | "stopped experiment":
+            return _make_common(client, bearer(service.admin), thing)
         case "session":
             named = {**SESSION, "session_id": "of-the-owner"}
             client.post("/api/llm/chat/session", json=named, headers=owner).raise_for_status()
             return "of-the-owner"
     return _make_shared(client, owner, thing)
+
+
+def _make_common(client: httpx2.Client, admin: Mapping[str, str], thing: Thing) -> str:
+    """Most of what is done to these may be done again: one is enough, except of what is deleted."""
+    if thing != "draft":
+        return thing.replace(" ", "-")
+    name = next(NAMES)
+    body = {**EXPERIMENT, "name": name}
+    client.post("/api/experiments", json=body, headers=admin).raise_for_status()
+    return name
+
+
+def _fresh(body: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return {**body, "name": next(NAMES)} if body and body.get("name") == FRESH else body
 
 
 def _make_shared(client: httpx2.Client, owner: Mapping[str, str], thing: Thing) -> str:
@@ -300,13 +365,14 @@ def _make_shared(client: httpx2.Client, owner: Mapping[str, str], thing: Thing) 
         "item": f"{conversation} {sent['reply']['id']}",
         "response": generation.replace("gen_", "resp_"),
         "generation": generation,
+        "anybody's generation": generation,
     }
     return made[thing]
 
 
 def _at(path: str, id: str) -> str:
     id, _, item = id.partition(" ")
-    return path.format(id=id, item_id=item, user="guest")
+    return path.format(id=id, item_id=item, user="guest", name=id)
 
 
 def _share(client: httpx2.Client, members: str, owner: Mapping[str, str]) -> None:
@@ -323,7 +389,7 @@ def test_what_is_anothers_answers_as_if_it_were_not_there(
     method: str, path: str, service: Locked, headers: Mapping[str, list[tuple[str, str]]]
 ) -> None:
     row = ROWS[method, path]
-    if row.thing in ("key", "model"):
+    if row.thing in COMMON:
         pytest.skip("all keys are an admin's, and models everybody's")
     with httpx2.Client(base_url=service.base_url, timeout=30) as client:
         owner = bearer(dict(headers["the owner"])["Authorization"].split()[1])

@@ -57,6 +57,19 @@ async def test_all_of_a_conversation_may_be_left_out(client: Client) -> None:
     assert (made["params"], made["metadata"]) == ({}, {})
 
 
+async def test_ones_own_name_begins_a_conversation_once(client: Client) -> None:
+    name = "a name/of my own"
+    made = await client.http.post("/api/conversations", json={**EVERYTHING, "session_id": name})
+    assert made.status_code == 201, made.text
+    again = await client.http.post("/api/conversations", json={"session_id": name, "title": "no"})
+    assert again.json() == made.json()
+    session = await client.http.get(f"/api/llm/chat/session/{name}/history")
+    assert session.json()["messages"] == []
+    for wrong in ("", "x" * 129, 7):
+        refused = await client.http.post("/api/conversations", json={"session_id": wrong})
+        assert "session_id" in problem_of(refused, 422)["detail"]
+
+
 async def test_the_list_is_newest_first_and_pages_without_loss(client: Client) -> None:
     made = [await client.conversation(title=f"paged {i}") for i in range(5)]
 

@@ -39,7 +39,7 @@ def test_the_limit_bites_on_every_route_that_changes_something(
     service: Locked, method: str, path: str
 ) -> None:
     headers = somebody(service)
-    url = service.base_url + path.format(id="none", user="guest", item_id="none")
+    url = service.base_url + path.format(id="none", user="guest", item_id="none", name="none")
     with httpx2.Client(headers=headers) as client:
         before = [client.request(method, url, content=b"{").status_code for _ in range(LIMIT)]
         answer = client.request(method, url, content=b"{")

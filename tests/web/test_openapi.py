@@ -1,5 +1,6 @@
 """The OpenAPI document: complete, and true of every example in it."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ from jsonschema_rs import Draft202012Validator, meta
 from tests.client import Client, Json
 from tests.web.shapes import PROBLEM
 
+NUMBERS = itertools.count()
 OPENAI_ERROR = {"message", "type", "param", "code"}
 CONTRACT = {
     "/api/conversations": {"get", "post"},
@@ -46,8 +48,21 @@ CONTRACT = {
     "/api/chat/{id}/stop": {"post"},
     "/api/keys": {"get", "post"},
     "/api/keys/{id}": {"delete"},
+    "/api/templates": {"get", "post"},
+    "/api/templates/{name}": {"get", "put", "delete"},
+    "/api/templates/{name}/versions": {"get"},
+    "/api/templates/{name}/render": {"post"},
+    "/api/experiments": {"get", "post"},
+    "/api/experiments/{name}": {"get", "patch", "delete"},
+    "/api/experiments/{name}/start": {"post"},
+    "/api/experiments/{name}/stop": {"post"},
+    "/api/experiments/{name}/results": {"get"},
     "/api/me": {"get"},
     "/api/usage": {"get"},
+    "/api/usage/allowances": {"get"},
+    "/api/admin/generations": {"get"},
+    "/api/admin/generations/{id}/stop": {"post"},
+    "/api/admin/users": {"get"},
     "/v1/chat/completions": {"post"},
     "/v1/completions": {"post"},
     "/v1/models": {"get"},
@@ -63,6 +78,7 @@ CONTRACT = {
     "/health": {"get"},
     "/health/live": {"get"},
     "/health/ready": {"get"},
+    "/metrics": {"get"},
 }
 
 
@@ -186,7 +202,7 @@ async def test_examples_of_answers_are_what_is_answered(client: Client, document
     assert (await client.http.post("/api/llm/chat/session", json=session)).is_success
 
     for method, path, operation in operations(document):
-        if method != "get" or path.endswith("/stream"):
+        if method != "get" or path.endswith(("/stream", "/metrics")):
             continue
         (status, *_) = operation["responses"]
         response = await client.http.get(await _existing(client, path))
@@ -213,16 +229,29 @@ async def test_every_example_of_an_answer_is_one(document: Json) -> None:
                 assert answer["example"].startswith("model,input_tokens")
             elif media_type == "text/markdown":
                 assert answer["example"].startswith("# Foxes")
+            elif media_type == "text/plain":
+                assert answer["example"].startswith("# HELP llmchat_")
             else:
                 assert answer["example"].startswith(("retry: 1000\n\n", "data: {", "event: "))
 
 
+async def _made_by_admin(client: Client, path: str) -> str:
+    """The name of a template, or of an experiment on it."""
+    name = f"new-{next(NUMBERS)}"
+    body: Json = {"name": name, "system_prompt": "{{product}}", "variables": [{"name": "product"}]}
+    assert (await client.http.post("/api/templates", json=body)).is_success
+    if "/experiments/" in path:
+        body = {"name": name, "template": name, "variants": [{"name": "plain"}, {"name": "warm"}]}
+        assert (await client.http.post("/api/experiments", json=body)).is_success
+    return name
+
+
 async def _existing(client: Client, path: str) -> str:
     """The path with the id of something that is there, and is new."""
-    if "/session/" in path:
+    if "/session/" in path or "{" not in path:
         return path.replace("{id}", "fox-1")
-    if "{" not in path:
-        return path
+    if "{name}" in path:
+        return path.replace("{name}", await _made_by_admin(client, path))
     if path.startswith("/v1/"):
         return await _existing_of_openai(client, path)
     conversation = await client.conversation()

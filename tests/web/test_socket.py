@@ -152,6 +152,25 @@ async def test_a_message_that_is_refused_says_why(base_url: str, conversation: s
             assert (refused["status"], refused["problem"]["status"]) == ("error", status)
 
 
+async def test_who_reads_elsewhere_is_told_of_the_others_alone(
+    base_url: str, client: Client, conversation: str
+) -> None:
+    async with opened(base_url) as socket, joined(base_url, conversation) as other:
+        await client.send(conversation, "before", **story(100))
+        here = await socket.asked("join_room", conversation_id=conversation, follow=False)
+        assert (here["members"], here["generations"]) == (["local"], [])
+        await other.say("send_message", conversation_id=conversation, content="hi", ref="1")
+        await other.until("finished")
+        await other.until("finished")
+        await other.say("typing", conversation_id=conversation)
+        await socket.until("typing")
+        assert {frame["type"] for frame in socket.frames} == {"joined", "typing"}
+        # To change one's mind is to join again.
+        await socket.join(conversation)
+        await other.say("send_message", conversation_id=conversation, content="hi", ref="2")
+        await socket.until("finished")
+
+
 async def test_typing_is_seen_and_ends_by_itself_and_with_the_message(
     base_url: str, client: Client, conversation: str
 ) -> None:

@@ -268,9 +268,9 @@ async def test_who_is_removed_is_out_at_once_and_who_comes_is_seen(
             assert (await bob.until("left"))["reason"] == "removed"
             await bob.asked("ping")
             assert "secret" not in str(bob.frames)
+            await ann.until("finished")
             gone = await ann.until("presence")
             assert (gone["user"], gone["present"], gone["members"]) == ("viewer", False, ["owner"])
-            await ann.until("finished")
             assert len(ann.of("presence")) == 2
 
 

@@ -133,7 +133,8 @@ class KeyStore(Protocol):
 
 
 class Action(StrEnum):
-    """What the audit keeps: who may call, who sees what, and what is gone for good."""
+    """What the audit keeps: who may call, who sees what, and what is gone for good; and who
+    changes what others are given."""
 
     KEY_CREATE = "key.create"
     KEY_REVOKE = "key.revoke"
@@ -145,6 +146,11 @@ class Action(StrEnum):
     LINK_REVOKE = "link.revoke"
     CONVERSATION_DELETE = "conversation.delete"
     CONVERSATION_CLEAR = "conversation.clear"
+    GENERATION_STOP = "generation.stop"
+    """An admin's, of anybody's; that people stop their own answers is not kept."""
+    TEMPLATE_CHANGE = "template.change"
+    TEMPLATE_ARCHIVE = "template.archive"
+    EXPERIMENT_CHANGE = "experiment.change"
 
 
 class Outcome(StrEnum):

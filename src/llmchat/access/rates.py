@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -30,12 +31,13 @@ class Window:
     remaining: int
     reset_seconds: int
 
-    def exceeded(self, what: str) -> RateLimited:
+    def exceeded(self, what: str, kind: str) -> RateLimited:
         return RateLimited(
             f"{what} at most {self.limit} times a minute. Try again in {self.reset_seconds} s.",
             limit=self.limit,
             remaining=0,
             retry_after_seconds=self.reset_seconds,
+            kind=kind,
         )
 
 
@@ -58,7 +60,11 @@ class SharedRates:
     """Rates that all processes count together, in Redis, in windows that slide. When it does not
     answer nobody is limited, or with `strict` everybody is refused."""
 
-    def __init__(self, url: str, *, strict: bool) -> None:
+    def __init__(
+        self, url: str, *, strict: bool, failed: Callable[[], None] = lambda: None
+    ) -> None:
+        """`failed` is called whenever Redis does not answer."""
+        self._failed = failed
         # Not the library's own pool: its clients wait for seconds, and that ten times.
         self._pool = BlockingConnectionPool.from_url(
             url,
@@ -100,6 +106,7 @@ class SharedRates:
         return window_of(item.amount, found.remaining, found.reset_time)
 
     def _unknown(self, limit: int, error: Exception) -> Window:
+        self._failed()
         if self._strict:
             raise StorageUnavailable(
                 "Redis does not answer, and without it nobody knows how often you have called.",

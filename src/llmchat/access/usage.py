@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from llmchat.access.base import UNLIMITED, Allowance
+from llmchat.errors import RateLimited
 from llmchat.ids import ConversationId, GenerationId, KeyId, OwnerId
 from llmchat.metering import Attempt
 
@@ -32,6 +33,24 @@ class Spender:
     @property
     def unlimited(self) -> bool:
         return self.allowance.unlimited and self.key_allowance.unlimited
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One number of an allowance, of the user or of the key, and how much of it is gone. `reserved`
+    is put aside for answers that are being written. Tokens are whole, money is in US dollars."""
+
+    whose: Literal["user", "key"]
+    unit: Literal["tokens", "usd"]
+    period: Literal["day", "month"]
+    most: Decimal
+    used: Decimal
+    reserved: Decimal
+    resets_at: datetime
+
+    @property
+    def left(self) -> Decimal:
+        return max(Decimal(0), self.most - self.used - self.reserved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +81,38 @@ class Reservation:
     most_usd: Decimal = Decimal(0)
 
 
+class AllowanceUsedUp(RateLimited):
+    """`what`, tokens or cost, of a `period`, day or month, that began on the day `since`: the key's
+    when it is `of_key`, else the user's. Next to nothing of it is left, and waiting for running
+    answers would not help."""
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        limit: int,
+        remaining: int,
+        retry_after_seconds: float,
+        what: str,
+        period: str,
+        since: str,
+        resets_at: datetime,
+        of_key: bool,
+    ) -> None:
+        super().__init__(
+            detail,
+            limit=limit,
+            remaining=remaining,
+            retry_after_seconds=retry_after_seconds,
+            kind="allowance",
+        )
+        self.what = what
+        self.period = period
+        self.since = since
+        self.resets_at = resets_at
+        self.of_key = of_key
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """An answer that no generation stands for, from before its first token: if its process dies,
@@ -85,6 +136,7 @@ class Group(StrEnum):
     DAY = "day"
     KEY = "key"
     CONVERSATION = "conversation"
+    USER = "user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,3 +197,7 @@ class UsageStore(Protocol):
         ...
 
     async def report(self, question: Question) -> Report: ...
+
+    async def standings(self, spender: Spender) -> Sequence[Standing]:
+        """Each number of the spender's allowances, the user's first; none where all is free."""
+        ...

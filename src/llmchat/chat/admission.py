@@ -1,13 +1,15 @@
 """A stream that ends for a reader who may no longer read it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from contextlib import aclosing, suppress
+from time import monotonic
 from typing import TypeVar
 
 from llmchat.errors import NotFound, StorageUnavailable, Unauthenticated
 
 ASK_SECONDS = 2.0
+_MOST_REMEMBERED = 10_000
 T = TypeVar("T")
 
 
@@ -28,3 +30,26 @@ async def while_admitted(
                         await check()
                     asked_at = clock()
                 yield item
+
+
+class Lately:
+    """What is asked for one of many streams of the same person holds for all of them: else hundreds
+    of sockets in a room ask the store for nothing else."""
+
+    def __init__(self) -> None:
+        self._asked_at: dict[Hashable, float] = {}
+
+    async def check(self, who: Hashable, ask: Callable[[], Awaitable[object]]) -> None:
+        """Asks, unless that was done, or begun, within ASK_SECONDS. Raises what `ask` does, and
+        remembers only what was answered well."""
+        now = monotonic()
+        if now - self._asked_at.get(who, -ASK_SECONDS) < ASK_SECONDS:
+            return
+        if len(self._asked_at) >= _MOST_REMEMBERED:
+            self._asked_at.clear()
+        self._asked_at[who] = now
+        try:
+            await ask()
+        except BaseException:
+            self._asked_at.pop(who, None)
+            raise

@@ -81,7 +81,7 @@ class AskingService:
     ) -> Answer:
         """Generate and wait, storing nothing. Raises Invalid, PromptTooLong, GenerationFailed,
         RateLimited, ShuttingDown."""
-        model, provider, prompt = await self._asked(messages, model, params)
+        model, provider, prompt = await self._asked(owner, messages, model, params)
         async with self._quota.place(owner):
             transcript = await self._runner.plain.answer(provider, prompt, model)
         end = _finished(transcript)
@@ -106,7 +106,7 @@ class AskingService:
     ) -> AnswerStream:
         """The same as it comes. When this returns there is something of it, or there was silence
         for `idle_seconds`: what fails at once is raised, and not in the stream."""
-        model, provider, prompt = await self._asked(messages, model, params)
+        model, provider, prompt = await self._asked(owner, messages, model, params)
         entries = self._entries(owner, provider, prompt, model, idle_seconds)
         try:
             return AnswerStream(model, await _begun(entries), entries)
@@ -115,13 +115,13 @@ class AskingService:
             raise
 
     async def _asked(
-        self, messages: Sequence[PromptMessage], model: str | None, params: Params
+        self, owner: OwnerId, messages: Sequence[PromptMessage], model: str | None, params: Params
     ) -> tuple[str, Provider, Prompt]:
         if self._runner.draining:
             raise ShuttingDown
         model = model or await self._models.default()
         provider, name = self._models.resolve(model)
-        prompt = Prompt(name, messages, params.over(self._defaults))
+        prompt = Prompt(name, messages, params.over(self._defaults), owner)
         self._budget.check(model, prompt.messages, prompt.params)
         return model, provider, prompt
 

@@ -30,6 +30,11 @@ class Watch:
         self.reasoning_seconds: float | None = None
         self._thinks_since: float | None = None
 
+    @property
+    def seconds(self) -> float:
+        """Since it was started."""
+        return self._loop.time() - self._begun
+
     def start(self) -> None:
         self._begun = self._last = self._loop.time()
         self._set()

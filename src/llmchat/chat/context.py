@@ -64,13 +64,15 @@ class Prompts:
         provider, name = self._models.resolve(model)
         conversation = await self._conversations.get(generation.owner, generation.conversation_id)
         told = generation.instructions
+        branch = await self._conversations.branch(generation.message_id)
         prompt = build_prompt(
             name,
             conversation.system_prompt if told is None else told,
-            named(await self._conversations.branch(generation.message_id)),
+            named(branch),
             params,
             budget_tokens=self._budget.for_messages(model, params),
             count=partial(self._budget.count, model),
         )
         self._budget.check(model, prompt.messages, params)
-        return provider, replace(prompt, owner=generation.owner, key=generation.id)
+        anew = any(len(reply.siblings) > 1 for reply in branch[-1:])
+        return provider, replace(prompt, owner=generation.owner, key=generation.id, anew=anew)

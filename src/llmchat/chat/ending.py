@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
+from llmchat.chat.observing import Answer, End, Observer
 from llmchat.chat.patience import patiently
 from llmchat.chat.spending import Spending
 from llmchat.domain import Generation, Status, Timing
@@ -39,7 +40,9 @@ class Ending:
         worker: WorkerId,
         tokens: Tokens,
         spending: Spending,
+        observer: Observer,
     ) -> None:
+        self._observer = observer
         self._spending = spending
         self._log = log
         self._generations = generations
@@ -137,7 +140,9 @@ class Ending:
         attempts: Sequence[Attempt] = (),
         timing: Timing | None = None,
     ) -> bool:
-        end = Settlement(
+        attempts = attempts or self._nothing(generation, terminal)
+        answer, end = Answer.of(generation), End(terminal, attempts, timing)
+        settlement = Settlement(
             status=Status(terminal.status),
             content=transcript.answer,
             reasoning=transcript.reasoning,
@@ -148,13 +153,16 @@ class Ending:
             attempt=transcript.attempt,
             model=terminal.model if isinstance(terminal, Finished) else None,
             tool_calls=answerable_calls(transcript.tool_calls),
-            entries=self._spending.entries(
-                generation, attempts or self._nothing(generation, terminal)
-            ),
+            entries=self._spending.entries(generation, attempts),
             timing=timing,
+            messages=self._observer.tells(answer, end),
         )
         by = worker or self._worker
-        return await patiently(lambda: self._generations.settle(generation.id, by, end))
+        settled = await patiently(lambda: self._generations.settle(generation.id, by, settlement))
+        if settled:
+            self._spending.noted(settlement.entries)
+            self._observer.ended(answer, end)
+        return settled
 
     def _nothing(self, generation: Generation, terminal: Terminal) -> Sequence[Attempt]:
         """Of an answer that no model was asked for: it is counted all the same."""

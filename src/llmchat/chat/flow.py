@@ -1,7 +1,7 @@
 """From a provider to the log: what comes while one append is being stored goes into the next."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 import structlog
@@ -61,8 +61,11 @@ class Flow:
         writer: WorkerId = NOBODY,
         keeps_text: bool = False,
         begun: str = "",
+        wrote: Callable[[Sequence[Event]], None] = lambda _events: None,
     ) -> None:
-        """`begun` is what is there again after a reset: each attempt goes on with it."""
+        """`begun` is what is there again after a reset: each attempt goes on with it. `wrote` is
+        told what was stored."""
+        self._wrote = wrote
         self._log = log
         self._begun = begun
         self._id = id
@@ -82,6 +85,11 @@ class Flow:
     def reasoning_seconds(self) -> float | None:
         """From the first thought to the first word of the answer; None when it did not think."""
         return self._watch.reasoning_seconds
+
+    @property
+    def seconds(self) -> float:
+        """How long it took until now."""
+        return self._watch.seconds
 
     @property
     def mark(self) -> str | None:
@@ -150,6 +158,7 @@ class Flow:
             finally:
                 self._appending = False
             self._text.add(events)
+            self._wrote(events)
 
     async def _store(self, events: Sequence[Event]) -> None:
         await self._log.append(self._id, events, at=self.last + 1, writer=self._writer)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from llmchat.chat.runner import Prepare
+from llmchat.chat.running import Prepare
 from llmchat.chat.spending import Spending
 from llmchat.domain import Generation, Status
 from llmchat.errors import LlmchatError, LogGone, StorageUnavailable

@@ -1,6 +1,7 @@
 """What happens in a conversation, carried to those who watch it, also in other processes."""
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
@@ -21,6 +22,8 @@ from llmchat.tasks import TaskSet
 
 _log = structlog.get_logger(__name__)
 
+Hear = Callable[[ConversationId, Announcement], None]
+
 
 class News:
     """Others are told ids only: what these stand for is read from the store, and only by a process
@@ -31,6 +34,7 @@ class News:
         self._feed = feed
         self._signals = signals
         self._heard: asyncio.Queue[Happened] = asyncio.Queue()
+        self._listeners: list[Hear] = []
         self._tasks = TaskSet()
 
     async def __aenter__(self) -> "News":
@@ -40,7 +44,15 @@ class News:
     async def __aexit__(self, *_: object) -> None:
         await self._tasks.cancel_all()
 
+    def listen(self, hear: Hear) -> None:
+        """`hear` gets, at once and in the task of whoever did it, what happens in this process, in
+        any conversation. It must not wait, and not raise."""
+        self._listeners.append(hear)
+
     def announce(self, owner: OwnerId, conversation: ConversationId, *news: Announcement) -> None:
+        for hear in self._listeners:
+            for item in news:
+                hear(conversation, item)
         self._feed.announce(conversation, *news)
         self._signals.tell(Happened(owner, conversation, [_id_of(item) for item in news]))
 

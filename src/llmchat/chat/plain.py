@@ -4,18 +4,22 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 
 from llmchat.chat.clocks import Clocks
-from llmchat.chat.ending import Ending
+from llmchat.chat.ending import Ending, stopped
 from llmchat.chat.flow import Flow
+from llmchat.chat.observing import Answer, End, Observer
 from llmchat.chat.spending import RunningCall, Spending
 from llmchat.chat.upstreams import Upstreams
+from llmchat.domain import Timing
 from llmchat.errors import LlmchatError
 from llmchat.events import Entry, Failed, Started, Terminal, Transcript, fold
 from llmchat.ids import GenerationId, new_id
 from llmchat.metering import AttemptStatus
+from llmchat.origin import ORIGIN
 from llmchat.prompts import Prompt
 from llmchat.providers.base import Provider
 from llmchat.tasks import cancel
@@ -32,6 +36,7 @@ class _Call:
     model: str
     flow: Flow
     bill: RunningCall
+    answer: Answer
     terminal: Terminal | None = None
 
 
@@ -45,7 +50,9 @@ class PlainCalls:
         upstreams: Upstreams,
         ending: Ending,
         spending: Spending,
+        observer: Observer,
     ) -> None:
+        self._observer = observer
         self._spending = spending
         self._scratch = scratch
         self._clocks = clocks
@@ -86,28 +93,49 @@ class PlainCalls:
         async with self._spending.call(model, prompt) as bill:
             id = GenerationId(new_id("gen"))
             await self._scratch.append(id, [Started(id, "", model, 1)], at=1)
-            flow = Flow(self._scratch, id, said=Transcript(last=1), clocks=self._clocks)
+            spender = bill.spender
+            answer = Answer(
+                id, model, user=spender.user, key_id=spender.key_id, origin=ORIGIN.get()
+            )
+            wrote = partial(self._observer.wrote, answer)
+            said = Transcript(last=1)
+            flow = Flow(self._scratch, id, said=said, clocks=self._clocks, wrote=wrote)
             self._flows.add(flow)
-            call = _Call(id, provider, replace(prompt, meter=bill.meter), model, flow, bill)
+            metered = replace(prompt, meter=bill.meter)
+            call = _Call(id, provider, metered, model, flow, bill, answer)
+            self._observer.began(answer)
             try:
                 yield call
             finally:
                 self._flows.discard(flow)
+                self._observer.ended(answer, self._end_of(call))
+                self._observer.left(answer)
                 whole = call.terminal is not None and call.terminal.status == "complete"
                 if flow.mark is not None and not whole:
                     self._upstreams.cancel(provider, flow.mark)
                 await self._scratch.delete([id])
 
     async def _write(self, call: _Call) -> Transcript:
-        call.terminal = await call.flow.run(call.provider.stream(call.prompt))
-        assert call.terminal is not None
+        self._observer.writing(call.answer)
+        terminal = await call.flow.run(call.provider.stream(call.prompt))
+        assert terminal is not None
         transcript = fold(await self._scratch.snapshot(call.id))
-        call.bill.ended = AttemptStatus(call.terminal.status)
-        attempts = call.bill.meter.attempts(call.bill.ended)
-        transcript.terminal = self._ending.metered(
-            call.terminal, call.model, call.prompt, transcript, attempts
-        )
+        call.bill.ended = AttemptStatus(terminal.status)
+        attempts = call.bill.attempts()
+        metered = self._ending.metered(terminal, call.model, call.prompt, transcript, attempts)
+        call.terminal = transcript.terminal = metered
         return transcript
+
+    def _end_of(self, call: _Call) -> End:
+        """Of one whose caller left, too."""
+        attempts, flow = call.bill.attempts(), call.flow
+        usage = attempts[-1].usage if attempts else None
+        terminal = call.terminal or replace(stopped(), usage=usage)
+        return End(
+            terminal,
+            attempts,
+            Timing(flow.first_token_seconds, flow.reasoning_seconds, flow.seconds),
+        )
 
     async def _write_to_end(self, call: _Call) -> None:
         try:

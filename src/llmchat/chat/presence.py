@@ -16,6 +16,8 @@ ALIVE_SECONDS = 1.0
 """How often a process says that it is there."""
 GONE_SECONDS = 5.0
 """After so much silence nobody is at a process any more: it was killed."""
+GRACE_SECONDS = 2.0
+"""So long somebody whose last connection has ended is still there: most of them come back."""
 # A signal may be lost: so often all is said again.
 _WHOLE_EVERY = 10
 _ROOMS_AT_ONCE = 200
@@ -34,14 +36,20 @@ class Presence:
     manager.
 
     Every process tells the others who comes and goes, and each second that it is alive; nothing is
-    stored, so that nothing is left of a process that was killed."""
+    stored, so that nothing is left of a process that was killed. Whoever goes lingers for
+    `grace_seconds` in what each process shows: a connection that is cut and made anew, also to
+    another process, is no news."""
 
-    def __init__(self, feed: Feed, signals: Signals) -> None:
+    def __init__(
+        self, feed: Feed, signals: Signals, *, grace_seconds: float = GRACE_SECONDS
+    ) -> None:
+        self._grace_seconds = grace_seconds
         self._feed = feed
         self._signals = signals
         self._me = new_id("place")
         self._here: dict[ConversationId, Counter[OwnerId]] = {}
         self._elsewhere: dict[str, _Place] = {}
+        self._lingering: dict[ConversationId, dict[OwnerId, asyncio.TimerHandle]] = {}
         self._tasks = TaskSet()
 
     async def __aenter__(self) -> "Presence":
@@ -50,13 +58,18 @@ class Presence:
 
     async def __aexit__(self, *_: object) -> None:
         await self._tasks.cancel_all()
+        for timer in [timer for room in self._lingering.values() for timer in room.values()]:
+            timer.cancel()
         # Others need not wait until we are taken for dead.
         self._signals.tell(Present(self._me, whole=True))
 
     def present(self, conversation: ConversationId) -> Sequence[OwnerId]:
-        """Who is there, by name."""
-        everywhere = [place.rooms.get(conversation, ()) for place in self._elsewhere.values()]
-        return sorted({*self._here.get(conversation, ()), *(u for us in everywhere for u in us)})
+        """Who is there, or was a moment ago, by name."""
+        return sorted(self._connected(conversation) | self._lingering.get(conversation, {}).keys())
+
+    def is_here(self, conversation: ConversationId, user: OwnerId) -> bool:
+        """Whether they are in the room through this process."""
+        return user in self._here.get(conversation, ())
 
     @contextmanager
     def entered(self, conversation: ConversationId, user: OwnerId) -> Generator[None, None, None]:
@@ -107,15 +120,45 @@ class Presence:
 
     @contextmanager
     def _telling(self, conversation: ConversationId) -> Iterator[None]:
-        """Whoever watches is told what the block changes."""
+        """Whoever watches is told what the block changes: who came at once, who left later."""
         if not self._feed.is_watched(conversation):
             yield
             return
-        before = set(self.present(conversation))
+        before = self._connected(conversation)
         yield
-        after = self.present(conversation)
-        for user in sorted(before ^ set(after)):
-            self._feed.announce(conversation, PresenceChanged(user, user in after, after))
+        after = self._connected(conversation)
+        for user in sorted(before - after):
+            self._linger(conversation, user)
+        for user in sorted(after - before):
+            if not self._came_back(conversation, user):
+                self._announce(conversation, user, came=True)
+
+    def _connected(self, conversation: ConversationId) -> set[OwnerId]:
+        everywhere = [place.rooms.get(conversation, ()) for place in self._elsewhere.values()]
+        return set(self._here.get(conversation, ())).union(*everywhere)
+
+    def _linger(self, conversation: ConversationId, user: OwnerId) -> None:
+        later = asyncio.get_running_loop().call_later
+        timer = later(self._grace_seconds, self._note_left, conversation, user)
+        self._lingering.setdefault(conversation, {})[user] = timer
+
+    def _came_back(self, conversation: ConversationId, user: OwnerId) -> bool:
+        lingering = self._lingering.get(conversation, {})
+        if (timer := lingering.pop(user, None)) is None:
+            return False
+        timer.cancel()
+        if not lingering:
+            del self._lingering[conversation]
+        return True
+
+    def _note_left(self, conversation: ConversationId, user: OwnerId) -> None:
+        self._came_back(conversation, user)  # They did not, but linger no longer.
+        if user not in self._connected(conversation):
+            self._announce(conversation, user, came=False)
+
+    def _announce(self, conversation: ConversationId, user: OwnerId, *, came: bool) -> None:
+        news = PresenceChanged(user, came, self.present(conversation))
+        self._feed.announce(conversation, news)
 
     def _room(self, conversation: ConversationId) -> tuple[ConversationId, Sequence[OwnerId]]:
         return conversation, sorted(self._here.get(conversation, ()))

@@ -36,6 +36,7 @@ class Quota:
                     limit=self._most_live,
                     remaining=0,
                     retry_after_seconds=_RETRY_SECONDS,
+                    kind="live_generations",
                 )
             yield
         finally:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import structlog
 
-from llmchat.chat.ending import Ending, interrupted, started, stopped, terminal_of
+from llmchat.chat.ending import interrupted, started, stopped, terminal_of
 from llmchat.chat.leftovers import Leftovers
 from llmchat.chat.runner import Runner
 from llmchat.domain import Generation, Status
@@ -53,9 +53,9 @@ class Recovery:
         self._on_crash = on_crash
         self._taking: set[GenerationId] = set()
         self._log_may_vanish = log_may_vanish
-        self._spending = spending = leftovers.spending
+        self._spending = leftovers.spending
         self._leftovers = leftovers
-        self._ending = Ending(log, generations, runner.worker, leftovers.tokens, spending)
+        self._ending = runner.ending
 
     async def take_over(self, seen: Unfinished, ending: Terminal | None = None) -> bool:
         """Bring it to its end, to `ending` if there is one, or go on with it: wherever between its

@@ -66,7 +66,7 @@ class Rooms:
             self._typists.type(id, user, typing=False)
 
     def _left(self, user: OwnerId, id: ConversationId) -> None:
-        if user not in self._presence.present(id):
+        if not self._presence.is_here(id, user):
             self.sent(user, id)
 
     async def over(self) -> None:

@@ -1,10 +1,11 @@
 """Owner of every live generation of this process: starts them, stops them, sees each to its end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -13,9 +14,10 @@ from llmchat.chat.clocks import Clocks
 from llmchat.chat.ending import Ending, beginning, interrupted, opening, stopped
 from llmchat.chat.flow import Flow
 from llmchat.chat.leases import Leases
+from llmchat.chat.observing import Answer, Observer
 from llmchat.chat.patience import patiently
 from llmchat.chat.plain import PlainCalls
-from llmchat.chat.running import OnEnd, Running
+from llmchat.chat.running import Prepare, Running
 from llmchat.chat.spending import Spending
 from llmchat.chat.upstreams import Upstreams
 from llmchat.domain import Generation, Status
@@ -34,9 +36,6 @@ _log = structlog.get_logger(__name__)
 _DRAIN_LOOK_SECONDS = 0.05
 # How long an owner elsewhere may take to stop before it is taken for dead.
 _ANSWER_SECONDS = 1.5
-
-Prepare = Callable[[Generation], Awaitable[tuple[Provider, Prompt]]]
-"""From a generation to what it asks of whom. Raises LlmchatError when that cannot be told."""
 
 
 class Runner:
@@ -61,16 +60,16 @@ class Runner:
         signals: Signals | None = None,
         hands_over: bool = False,
         checkpoints: bool = False,
-        on_end: OnEnd = lambda _generation, _terminal: None,
+        observer: Observer = Observer(),  # noqa: B008 - it has no state
     ) -> None:
         self.worker = worker
         self.draining = False
         self._log = log
         self._generations = generations
         self._spending = spending
-        self._ending = Ending(log, generations, worker, tokens, spending)
+        self._observer = observer
+        self.ending = Ending(log, generations, worker, tokens, spending, observer)
         self._prepare = prepare
-        self._on_end = on_end
         self._clocks = clocks
         self._leases = Leases(generations, worker, lease_seconds=lease_seconds)
         self._now = now
@@ -79,7 +78,7 @@ class Runner:
         self._checkpoints = Checkpoints(generations, worker) if checkpoints else None
         self._running: dict[GenerationId, Running] = {}
         self._upstreams = Upstreams()
-        self.plain = PlainCalls(scratch, clocks, self._upstreams, self._ending, spending)
+        self.plain = PlainCalls(scratch, clocks, self._upstreams, self.ending, spending, observer)
         self._tasks = TaskSet()
 
     @property
@@ -166,7 +165,7 @@ class Runner:
             await running.ended.wait()
             if running.finished:
                 return True
-        if await self._ending.cancel(generation, stopped()):
+        if await self.ending.cancel(generation, stopped()):
             return True
         await self._generations.request_stop(generation.id)
         self._signals.tell(StopWanted(generation.id))
@@ -217,14 +216,17 @@ class Runner:
             writer=self.worker,
             keeps_text=self._checkpoints is not None,
             begun=generation.begun.answer,
+            wrote=partial(self._observer.wrote, Answer.of(generation)),
         )
         running = Running(generation, flow, prefill=said.answer)
         self._running[generation.id] = running
+        self._observer.began(running.answer)
         return running
 
     def _leave(self, running: Running) -> None:
         del self._running[running.generation.id]
         running.ended.set()
+        self._observer.left(running.answer)
 
     def _spawn(self, running: Running) -> None:
         self._tasks.spawn(self._run(running), name=f"run {running.generation.id}")
@@ -235,6 +237,7 @@ class Runner:
 
     async def _run(self, running: Running) -> None:
         id = running.generation.id
+        self._observer.writing(running.answer)
         try:
             terminal, prompt = await self._write(running)
             if terminal is None:
@@ -265,10 +268,10 @@ class Runner:
         return running.terminal, prompt
 
     async def _finish(self, running: Running, terminal: Terminal, prompt: Prompt | None) -> None:
-        ended = await self._ending.finish(
+        ended = await self.ending.finish(
             running.generation,
             terminal,
-            await self._ending.said(running.generation),
+            await self.ending.said(running.generation),
             prompt=prompt,
             first_token_at=running.first_token_at(self._now()),
             attempts=running.attempts(terminal.status),
@@ -276,8 +279,6 @@ class Runner:
         )
         if ended is not None:
             running.finished = True
-            running.log_end(ended)
-            self._on_end(running.generation, ended)
 
     async def _end_unread(self, running: Running) -> None:
         """What has ended, or was deleted, nobody reads on; what is another's by now, that one does

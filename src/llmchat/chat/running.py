@@ -1,23 +1,20 @@
 """One generation that runs in this process."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-import structlog
-
 from llmchat.chat.flow import Flow
+from llmchat.chat.observing import Answer
 from llmchat.domain import Generation, Timing
-from llmchat.events import Failed, Terminal
+from llmchat.events import Terminal
 from llmchat.metering import Attempt, Meter
 from llmchat.prompts import Prompt
 from llmchat.providers.base import Provider
 
-_log = structlog.get_logger(__name__)
-
-OnEnd = Callable[[Generation, Terminal], None]
-"""Is told of each generation that has ended in this process. It neither waits nor raises."""
+Prepare = Callable[[Generation], Awaitable[tuple[Provider, Prompt]]]
+"""From a generation to what it asks of whom. Raises LlmchatError when that cannot be told."""
 
 
 def _now() -> float:
@@ -58,6 +55,10 @@ class Running:
         return [] if self.meter is None else self.meter.attempts(ended)
 
     @property
+    def answer(self) -> Answer:
+        return Answer.of(self.generation)
+
+    @property
     def timing(self) -> Timing:
         flow = self.flow
         return Timing(flow.first_token_seconds, flow.reasoning_seconds, round(self._age(), 3))
@@ -73,19 +74,6 @@ class Running:
     def first_token_at(self, now: datetime) -> datetime | None:
         waited = self.flow.first_token_seconds
         return None if waited is None else now - timedelta(seconds=self._age() - waited)
-
-    def log_end(self, terminal: Terminal) -> None:
-        generation, usage = self.generation, terminal.usage
-        _log.info(
-            "A generation ended",
-            generation_id=generation.id,
-            conversation_id=generation.conversation_id,
-            model=generation.model,
-            status=terminal.status,
-            problem=terminal.problem.type if isinstance(terminal, Failed) else None,
-            output_tokens=None if usage is None else usage.output_tokens,
-            seconds=round(self._age(), 3),
-        )
 
     def _age(self) -> float:
         return _now() - self.begun_at

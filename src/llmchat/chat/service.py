@@ -87,6 +87,7 @@ class ChatService:
         self._news = news
         self._quota = quota
         self._budget = budget
+        self._spending = spending
         self._reserving = Reserving(conversations, budget, spending)
         self._defaults = defaults
 
@@ -136,7 +137,8 @@ class ChatService:
         self._budget.check(model, at_least(conversation, draft), params)
         self._refuse_while_draining()
         draft = await self._reserving.of_turn(owner, conversation, draft)
-        async with self._quota.place(conversation.owner if conversation else owner):
+        place = self._quota.place(conversation.owner if conversation else owner)
+        async with place, self._spending.alarmed(owner):
             turn = await self._conversations.add_turn(owner, draft)
         await self._begin(turn, ask.on_busy, *turn.before, turn.message, turn.reply)
         return turn
@@ -169,7 +171,7 @@ class ChatService:
         )
         self._refuse_while_draining()
         draft = await self._reserving.of_reply(owner, conversation, draft, sibling.parent_id)
-        async with self._quota.place(conversation.owner):
+        async with self._quota.place(conversation.owner), self._spending.alarmed(owner):
             turn = await self._conversations.add_reply(owner, draft)
         await self._begin(turn, ask.on_busy, turn.reply)
         return turn

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from llmchat.access.keys import digest_of
 from llmchat.access.members import Link, Member, MemberRole, MemberStore
-from llmchat.chat.feed import MemberRemoved
+from llmchat.chat.feed import ConversationChanged, MemberRemoved
 from llmchat.chat.news import News
 from llmchat.domain import Conversation, Message, Page
 from llmchat.errors import NotFound
@@ -36,7 +36,11 @@ class SharingService:
         self, owner: OwnerId, id: ConversationId, user: OwnerId, role: MemberRole
     ) -> Member:
         """Make somebody a member, or give a member another role. Raises Invalid, too."""
-        return await self._members.put(owner, id, user, role)
+        member = await self._members.put(owner, id, user, role)
+        # Its owner's open pages are in a room from now on.
+        conversation = await self._conversations.get(owner, id)
+        self._news.announce(owner, id, ConversationChanged(conversation))
+        return member
 
     async def members(self, user: OwnerId, id: ConversationId) -> Sequence[Member]:
         """Members see them, too."""

@@ -72,6 +72,20 @@ class Speaking:
         parent_id: MessageId | ActiveLeaf | None = ACTIVE_LEAF,
     ) -> Turn | Note:
         """Raises what ChatService.send does. What tools gave is always for the model."""
+        said = await self._say(author, id, content, ask, parts, tool_results, parent_id)
+        self._rooms.sent(author, id)
+        return said
+
+    async def _say(
+        self,
+        author: OwnerId,
+        id: ConversationId,
+        content: str,
+        ask: Ask,
+        parts: Sequence[Part],
+        tool_results: Sequence[ToolResult],
+        parent_id: MessageId | ActiveLeaf | None,
+    ) -> Turn | Note:
         if ask.idempotency is not None:
             # Somebody may have changed the mode since.
             made = await self._notes.made(author, ask.idempotency)

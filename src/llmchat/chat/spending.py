@@ -1,7 +1,7 @@
 """Who pays for which answer: meters, what is put aside before, and what is noted behind."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +10,16 @@ from decimal import Decimal
 import structlog
 
 from llmchat.access.base import ACTING, UNLIMITED, Allowance
-from llmchat.access.usage import Call, Entry, Purpose, Reservation, Spender, UsageStore
+from llmchat.access.usage import (
+    AllowanceUsedUp,
+    Call,
+    Entry,
+    Purpose,
+    Reservation,
+    Spender,
+    Standing,
+    UsageStore,
+)
 from llmchat.chat.patience import patiently
 from llmchat.domain import LOCAL_OWNER, Generation, Params
 from llmchat.errors import RateLimited, StorageUnavailable
@@ -31,12 +40,24 @@ _CLOSING_SECONDS = 2.0
 _LOOK_SECONDS = 60.0
 
 
+Alarm = Callable[[Spender, AllowanceUsedUp], Awaitable[None]]
+"""Is told that an allowance is used up, each time that something is refused for it."""
+
+
+async def _silence(_spender: Spender, _refused: AllowanceUsedUp) -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(slots=True)
 class RunningCall:
     """A call that runs; `ended` is how, once that is known."""
 
     meter: Meter
+    spender: Spender
     ended: AttemptStatus = AttemptStatus.STOPPED
+
+    def attempts(self) -> Sequence[Attempt]:
+        return self.meter.attempts(self.ended)
 
 
 class Spending:
@@ -53,7 +74,13 @@ class Spending:
         prices: Prices = free,
         allowance: Allowance = UNLIMITED,
         routes: Mapping[str, Sequence[str]] | None = None,
+        alarm: Alarm = _silence,
+        noted: Callable[[Sequence[Entry]], None] = lambda _entries: None,
     ) -> None:
+        """`noted` is told of all that was stored as used up, by this or by whoever settles an
+        answer: the entries of one answer, once."""
+        self._alarm = alarm
+        self.noted = noted
         self._usage = usage
         self._tokens = tokens
         self._now = now
@@ -83,6 +110,14 @@ class Spending:
         if acting is None or acting.user != user:
             return Spender(user, allowance=self._allowance)
         return Spender(user, acting.key_id, self._allowance, acting.allowance)
+
+    async def standings(self, user: OwnerId) -> Sequence[Standing]:
+        """What is left of each allowance of the user, and of the key that was shown."""
+        return await self._usage.standings(self.spender(user))
+
+    def tokens_of(self, model: str, text: str) -> int:
+        """How many of the model's a text is, as far as we know."""
+        return self._tokens.count_text(model, text)
 
     def reservation(
         self, spender: Spender, model: str, input_tokens: int, params: Params
@@ -120,9 +155,19 @@ class Spending:
             for number, attempt in enumerate(attempts, 1)
         ]
 
+    @asynccontextmanager
+    async def alarmed(self, user: OwnerId) -> AsyncGenerator[None, None]:
+        """Around what reserves for this user: whoever wants to know hears that it is refused."""
+        try:
+            yield
+        except AllowanceUsedUp as refused:
+            await self._alarm(self.spender(user), refused)
+            raise
+
     async def note(self, entries: Sequence[Entry]) -> None:
         """Of a generation that goes on elsewhere, or anew. Raises StorageUnavailable."""
         await patiently(lambda: self._usage.add(entries))
+        self.noted(entries)
 
     @asynccontextmanager
     async def call(
@@ -150,8 +195,9 @@ class Spending:
             began_at,
             began_at + self._longest,
         )
-        running = RunningCall(self.meter())
-        await self._open(call)
+        running = RunningCall(self.meter(), payer)
+        async with self.alarmed(payer.user):
+            await self._open(call)
         try:
             yield running
         finally:
@@ -179,6 +225,7 @@ class Spending:
             await patiently(
                 lambda: self._usage.close(call.id, entries), hurry=lambda: self._leaving
             )
+            self.noted(entries)
         except StorageUnavailable as error:
             # When it is past its time, it counts as one whose process died.
             _log.error("What a call has used up is not noted", id=call.id, error=error.detail)
@@ -192,10 +239,10 @@ class Spending:
                 _log.error("Dead calls cannot be looked for", error=error.detail)
 
     def _entries_of(self, call: Call, running: RunningCall) -> Sequence[Entry]:
-        attempts = running.meter.attempts(running.ended) or [
+        attempts = running.attempts() or [
             self.priced(call.model, NOTHING, running.ended, call.began_at)
         ]
-        spender = call.reservation.spender
+        spender = running.spender
         return [
             Entry(
                 call.id,

@@ -10,11 +10,12 @@ import structlog
 from llmchat.access.usage import Purpose, Spender
 from llmchat.chat.feed import ConversationChanged
 from llmchat.chat.news import News
+from llmchat.chat.observing import Answer, End, Observer
 from llmchat.chat.spending import Spending
 from llmchat.chat.titling import cleaned, title_prompt
 from llmchat.domain import Generation, Message, Params, Role, Status
 from llmchat.errors import LlmchatError, UpstreamRejected
-from llmchat.events import Delta, Terminal
+from llmchat.events import Delta
 from llmchat.metering import AttemptStatus
 from llmchat.prompts import Prompt
 from llmchat.providers.base import Models, Provider, Restarted
@@ -34,7 +35,7 @@ _PARAMS = Params(temperature=0, max_tokens=300, skip_thinking=True)
 _PLAIN_PARAMS = Params(skip_thinking=True)
 
 
-class Titles:
+class Titles(Observer):
     """Asks the model that is named `by`; for `auto` the one that answered, for `off` none. What
     goes wrong is logged and forgotten."""
 
@@ -61,9 +62,9 @@ class Titles:
     async def __aexit__(self, *_: object) -> None:
         await self._tasks.cancel_all()
 
-    def on_end(self, generation: Generation, terminal: Terminal) -> None:
-        """A generation has ended here (see Runner)."""
-        if self._by == "off" or terminal.status != "complete":
+    def ended(self, answer: Answer, end: End) -> None:
+        generation = answer.generation
+        if generation is None or self._by == "off" or end.terminal.status != "complete":
             return
         if len(self._tasks) < _MOST_LOOKED_AT:
             self._tasks.spawn(self._try(generation), name=f"title {generation.conversation_id}")
@@ -100,7 +101,8 @@ class Titles:
     async def _ask(self, generation: Generation, question: str, answer: str) -> str:
         model = generation.model if self._by == "auto" else self._by
         provider, name = self._models.resolve(model)
-        prompt = replace(title_prompt(name, question, answer), owner=generation.owner)
+        wanted = title_prompt(name, question, answer)
+        prompt = replace(wanted, owner=generation.owner, background=True)
         # Who asked the question pays for its title, and nobody goes without one for want of money.
         payer = Spender(generation.asked_by or generation.owner, generation.key_id)
         async with self._spending.call(

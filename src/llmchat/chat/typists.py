@@ -1,6 +1,7 @@
 """Who is typing in which conversation now, on all processes of the service."""
 
 import asyncio
+from math import inf
 
 from llmchat.chat.feed import Feed, TypingChanged
 from llmchat.ids import ConversationId, OwnerId
@@ -33,7 +34,7 @@ class Typists:
         now = asyncio.get_running_loop().time()
         was = who in self._typing
         self._note(who, typing=typing)
-        if was != typing or (typing and now - self._told_at[who] >= _TOLD_EVERY_SECONDS):
+        if was != typing or (typing and now - self._told_at.get(who, -inf) >= _TOLD_EVERY_SECONDS):
             self._told_at[who] = now
             self._signals.tell(Types(conversation, user, typing))
         if not typing:

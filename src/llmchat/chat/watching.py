@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from llmchat.chat.admission import ASK_SECONDS, while_admitted
+from llmchat.chat.admission import ASK_SECONDS, Lately, while_admitted
 from llmchat.chat.feed import (
     Announcement,
     ConversationChanged,
@@ -68,6 +68,7 @@ class ConversationWatch:
         self._conversations = conversations
         self._log = log
         self._feed = feed
+        self._lately = Lately()
 
     async def open(
         self, owner: OwnerId, id: ConversationId, *, idle_seconds: float
@@ -82,7 +83,8 @@ class ConversationWatch:
         if conversation.owner == owner:
             return self._watch(owner, id, idle_seconds)
         sights = self._watch(owner, id, min(idle_seconds, ASK_SECONDS))
-        return while_admitted(sights, partial(self._conversations.get, owner, id))
+        ask = partial(self._conversations.get, owner, id)
+        return while_admitted(sights, partial(self._lately.check, (owner, id), ask))
 
     async def _watch(
         self, owner: OwnerId, id: ConversationId, idle_seconds: float

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -62,6 +63,12 @@ class TomlFile:
                 name: _without_empty(table) if isinstance(table, dict) else table
                 for name, table in routes.items()
             }
+        webhooks = shaped.get("webhooks")
+        if isinstance(webhooks, dict):
+            shaped["webhooks"] = {
+                name: self._with_secret(f"webhooks.{name}", table, "secret")
+                for name, table in webhooks.items()
+            }
         return shaped
 
     def _shape_provider(self, where: str, table: object) -> object:
@@ -69,16 +76,23 @@ class TomlFile:
             return table
         for key in table.keys() & FILLED_IN:
             self._complain(f"{where}.{key}", "no such setting; take it out.")
-        fields = _without_empty(table)
-        pointer = fields.pop("api_key_file", None)
-        if pointer is not None and "api_key" in fields:
-            self._complain(where, "api_key and api_key_file are both set; take one of them out.")
-        elif pointer is not None:
-            fields["api_key"] = self._secret(f"{where}.api_key_file", str(pointer))
-        key = fields.get("api_key")
-        if isinstance(key, str):
-            fields["api_key"] = SecretStr(key)
+        fields = self._with_secret(where, table, "api_key")
         return fields | {"source": self.path.name, "optional": False}
+
+    def _with_secret(self, where: str, table: Any, key: str) -> Any:
+        """The table with what its `key` holds, or the file that its `key`_file names."""
+        if not isinstance(table, dict):
+            return table
+        fields = _without_empty(table)
+        pointer = fields.pop(f"{key}_file", None)
+        if pointer is not None and key in fields:
+            self._complain(where, f"{key} and {key}_file are both set; take one of them out.")
+        elif pointer is not None:
+            fields[key] = self._secret(f"{where}.{key}_file", str(pointer))
+        secret = fields.get(key)
+        if isinstance(secret, str):
+            fields[key] = SecretStr(secret)
+        return fields
 
     def _secret(self, where: str, pointer: str) -> SecretStr | None:
         try:

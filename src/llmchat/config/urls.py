@@ -10,6 +10,7 @@ OLLAMA_PORT = 11434
 EXPECTED = "expected a URL such as http://127.0.0.1:8080/v1"
 EXPECTED_WEBSOCKET = "expected a URL such as wss://llm.example.com/chat"
 EXPECTED_ISSUER = "expected a URL such as https://login.example.com/realms/main"
+EXPECTED_WEBHOOK = "expected a URL such as https://example.com/hooks/llmchat"
 VERSIONED = re.compile(r"/v\d+\w*$")
 # A server listens on these, but not every system can connect to them.
 LOOPBACKS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 (nothing binds to it)
@@ -42,6 +43,16 @@ def websocket_url(text: str) -> str:
 def websocket_urls(text: str) -> tuple[str, ...]:
     """Those of several servers, with commas between them."""
     return tuple(websocket_url(url.strip()) for url in text.split(","))
+
+
+def webhook_url(text: str) -> str:
+    """Where a webhook is sent, as it is; the `ValueError` for a bad one never quotes it: its path
+    or its query may be a secret."""
+    if " " in text or not text.isprintable() or not _names_a_server(text):
+        raise ValueError(EXPECTED_WEBHOOK)
+    if "@" in urlsplit(text).netloc or "#" in text:
+        raise ValueError(f"{EXPECTED_WEBHOOK}, without user name, password and #")
+    return text
 
 
 def issuer_url(text: str) -> str:

@@ -19,6 +19,9 @@ SHARED = "LLM_"
 # Other programs have LLM_ names too: there, only a near miss is taken for a misspelling.
 NEAR_MISS = 0.85
 
+CLIENT_NAMES = {"LLMCHAT_URL": False, "LLMCHAT_API_KEY": True}
+"""What `llmchat chat` and the client read: no settings of the service, and no misspellings."""
+
 # Kubernetes sets these in every pod for a service that is called llmchat or llmchat-something.
 SERVICE_LINK_NAME = re.compile(
     r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"

@@ -85,9 +85,9 @@ class Cached(Wrapper):
     model of `provider`, the same messages, the same parameters. The text is exactly the same, its
     usage nothing.
 
-    Never for a prompt without an owner, or one that asks for logprobs. An answer is kept when it
-    ended by itself, was begun only once, and came from a server that keeps no answers of its own,
-    whose marks would be missing.
+    Never for a prompt without an owner, or one that asks for logprobs; and whoever asks anew gets
+    a new one, which is kept instead. An answer is kept when it ended by itself, was begun only
+    once, and came from a server that keeps no answers of its own, whose marks would be missing.
     """
 
     def __init__(self, inner: Provider, cache: AnswerCache, *, provider: str) -> None:
@@ -98,10 +98,11 @@ class Cached(Wrapper):
     async def stream(self, prompt: Prompt) -> Batches:
         forgets = self.resumes or wants_logprobs(prompt)
         key = None if forgets else key_of(self._provider, prompt)
-        if key is not None and (events := self._cache.get(key)) is not None:
+        known = None if key is None or prompt.anew else self._cache.get(key)
+        if known is not None:
             if prompt.meter is not None:
-                prompt.meter.cached(_model_of(events) or f"{self._provider}/{prompt.model}")
-            for event in events:
+                prompt.meter.cached(_model_of(known) or f"{self._provider}/{prompt.model}")
+            for event in known:
                 yield [event]
             return
         answer = _Collected()

@@ -19,6 +19,9 @@ _SLOW_MILLISECONDS = 2000.0
 _MODELS_NAMED = 5
 _LAST_RESORT = "demo/echo"
 _ROUTES = "route"
+_NO_MODEL = (
+    "The server answers, but serves no model: load one there, or name its models in the settings."
+)
 
 
 class Breakable(Provider, Protocol):
@@ -26,6 +29,17 @@ class Breakable(Provider, Protocol):
 
     @property
     def circuit(self) -> Circuit: ...
+
+
+class Line(Protocol):
+    """Those that wait until a provider has room for them."""
+
+    @property
+    def most(self) -> int: ...
+    @property
+    def writing(self) -> int: ...
+    @property
+    def waiting(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +57,7 @@ class Source:
     its models, whatever the server says. `pull` says how a model that is missing gets there, with
     `{model}` for its name. Where its models are `named` in the settings, a list of them says
     nothing of its servers. Its `endpoints` are inside of `provider`; one that has none is asked
-    itself how it is."""
+    itself how it is. `line` is where its answers wait, if it writes no more than some at once."""
 
     name: str
     provider: Provider
@@ -54,6 +68,7 @@ class Source:
     pull: str = ""
     named: bool = False
     endpoints: Sequence[Endpoint] = ()
+    line: Line | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +206,7 @@ class ProviderFactory:
             models = await provider.models()
             detail = self._lacks(source, [model.id for model in models])
         except NoModels as error:
-            detail = error.detail
+            detail = self._lacks(source, [], error.detail)
         except ProviderError as error:
             return Health(source.name, "down", None, circuit, url, None, error.detail)
         latency_ms = (time.perf_counter() - begun) * 1000
@@ -206,28 +221,40 @@ class ProviderFactory:
             detail,
         )
 
-    def _lacks(self, source: Source, listed: Sequence[str]) -> str | None:
+    def _lacks(
+        self, source: Source, listed: Sequence[str], said_of_none: str = _NO_MODEL
+    ) -> str | None:
         """What is wrong with this list of models."""
-        wanted_of, _, wanted = (self._default_model or "").partition("/")
-        return _missing(source, wanted if wanted_of == source.name else None, listed)
+        wanted = self._wanted(source)
+        if not listed and not (wanted and source.pull):
+            return said_of_none
+        missing = (_missing(source, name, role, listed) for name, role in wanted.items())
+        return next(filter(None, missing), None)
+
+    def _wanted(self, source: Source) -> Mapping[str, str]:
+        """The models that the settings count on, each with what it is for."""
+        roles = {} if self._default_model is None else {self._default_model: "the default model"}
+        # Other servers than those that pull may well serve more than they list.
+        if source.pull:
+            for route, it in self._routes.items():
+                roles |= {
+                    id: f"a model of {_ROUTES}/{route}" for id in it.models if id not in roles
+                }
+        found = ((*id.partition("/"), role) for id, role in roles.items())
+        return {name: role for provider, _, name, role in found if provider == source.name}
 
 
-def _missing(source: Source, wanted: str | None, listed: Sequence[str]) -> str | None:
-    if not listed:
-        return (
-            "The server answers, but serves no model: load one there, or name its models in the "
-            "settings."
-        )
+def _missing(source: Source, wanted: str, role: str, listed: Sequence[str]) -> str | None:
     # Ollama knows its latest by the bare name, and Gemini leaves the prefix away.
-    if wanted is None or {wanted, f"{wanted}:latest", f"models/{wanted}"} & {*listed}:
+    if {wanted, f"{wanted}:latest", f"models/{wanted}"} & {*listed}:
         return None
     near = get_close_matches(wanted, listed, n=_MODELS_NAMED, cutoff=0.4)
     named = list(dict.fromkeys([*near, *listed]))[:_MODELS_NAMED]
     more = f" and {len(listed) - len(named)} more" if len(listed) > len(named) else ""
-    has = f"it has {', '.join(named)}{more}."
+    has = f"it has {', '.join(named) or 'none'}{more}."
     if source.pull:
-        return f"{source.pull.format(model=wanted)} It is the default model; {has}"
-    return f"{source.name} serves no model {wanted}, which is the default model; {has}"
+        return f"{source.pull.format(model=wanted)} It is {role}; {has}"
+    return f"{source.name} serves no model {wanted}, which is {role}; {has}"
 
 
 def _routed(name: str, route: Route, listed: Mapping[str, Sequence[Model]]) -> Model:

@@ -15,6 +15,7 @@ from llmchat.errors import (
     UpstreamTooLarge,
     UpstreamUnavailable,
 )
+from llmchat.origin import TRACEPARENT
 from llmchat.providers.refusals import refusal, said_by
 from llmchat.providers.secrets import Secrets
 from llmchat.providers.transport import AiohttpTransport
@@ -67,7 +68,7 @@ class HttpClient:
                 timeout=None,
                 # The key and the conversation go where the operator said, and nowhere else.
                 follow_redirects=False,
-                event_hooks={"response": [self._check_status]},
+                event_hooks={"request": [_name_trace], "response": [self._check_status]},
             )
         return self._opened
 
@@ -129,7 +130,7 @@ class HttpClient:
             )
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
             return UpstreamUnavailable(f"{self.unreachable()} {error}")
-        return UpstreamUnavailable(f"{self.where} broke the connection. {error}")
+        return UpstreamUnavailable(f"{self.where} broke the connection; try again. {error}")
 
     def unreachable(self) -> str:
         """The sentence for a server that is not there."""
@@ -144,6 +145,12 @@ class HttpClient:
         if not response.is_success:
             body = await _beginning(response)
             raise self.refused(response.status_code, said_by(body), response.headers)
+
+
+async def _name_trace(request: httpx2.Request) -> None:
+    traceparent = TRACEPARENT.get()
+    if traceparent is not None:
+        request.headers.setdefault("traceparent", traceparent)
 
 
 async def listed_body(response: httpx2.Response) -> bytes:

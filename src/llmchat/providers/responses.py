@@ -129,7 +129,8 @@ class ResponsesProvider:
                 broken = error
             if reader.place is None and not reader.over:
                 raise UpstreamTruncated(
-                    f"{self._client.where} ended the stream before it named its answer."
+                    f"{self._client.where} ended the stream before it named its answer. Try again; "
+                    "if it stays so, check the base URL, which usually ends in /v1."
                 )
             if not reader.over:
                 await tries.wait(broken, got_further=reader.place != before)

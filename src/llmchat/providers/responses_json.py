@@ -36,7 +36,8 @@ def _lenient(data: bytes) -> Any:
     except (ValueError, RecursionError):
         begin = clean(data[:_SHOWN_BYTES].decode("utf-8", "replace"))
         raise UpstreamMalformed(
-            f"The model's server sent an event that is not JSON: {begin}"
+            "The model's server sent an event that is not JSON. Ask again; if it stays so, look at "
+            f"what that server logs. It sent: {begin}"
         ) from None
 
 

@@ -10,6 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from llmchat.errors import ProviderError, UpstreamUnavailable
+from llmchat.origin import TRACEPARENT
 from llmchat.providers.secrets import Secrets
 from llmchat.providers.sse import MOST_EVENT_BYTES
 from llmchat.providers.transport import proxy_for
@@ -90,10 +91,15 @@ class WebSocketClient:
         """The same error fit to be shown."""
         return self._secrets.quiet(error)
 
+    def _sent(self) -> Mapping[str, str]:
+        traceparent = TRACEPARENT.get()
+        trace = {} if traceparent is None else {"traceparent": traceparent}
+        return {**trace, **self._headers}
+
     async def _connect(self) -> ClientConnection:
         return await _Connect(
             self._url,
-            additional_headers=self._headers,
+            additional_headers=self._sent(),
             user_agent_header="llmchat",
             compression=None,
             proxy=proxy_for("http" + self._url.removeprefix("ws")),

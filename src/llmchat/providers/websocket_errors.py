@@ -149,7 +149,7 @@ def closed(where: str, error: ConnectionClosed, *, has_key: bool) -> ProviderErr
 def _broken(where: str, sent: Close | None) -> ProviderError:
     """A connection without a last word of the server: it broke, or we could not go on with it."""
     if sent is None:
-        return UpstreamUnavailable(f"{where} broke the connection.")
+        return UpstreamUnavailable(f"{where} broke the connection; try again.")
     if sent.code == CloseCode.MESSAGE_TOO_BIG:
         return UpstreamTooLarge(
             f"{where} sent a message that is larger than is allowed ({sent.reason}). Check what "

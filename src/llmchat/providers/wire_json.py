@@ -67,4 +67,7 @@ def _lenient(data: bytes) -> Any:
         return json.loads(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         begin = data[:_SHOWN_BYTES].decode("utf-8", "replace")
-        raise NotJson(f"The model's server sent an event that is not JSON: {begin}") from None
+        raise NotJson(
+            "The model's server sent an event that is not JSON. Ask again; if it stays so, look at "
+            f"what that server logs. It sent: {begin}"
+        ) from None

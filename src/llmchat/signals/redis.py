@@ -29,9 +29,10 @@ _MOST_WAITING = 10_000
 class RedisSignals:
     """Signals. Use it as an async context manager, and call `listen` before."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, failed: Callable[[], None] = lambda: None) -> None:
+        """`failed` is called whenever what was told did not get through."""
         self._me = new_id("proc")
-        self._client = RedisClient(url)
+        self._client = RedisClient(url, failed)
         self._listener = Listener(url, _CHANNEL, self._read, self._connected)
         self._waiting: asyncio.Queue[bytes] = asyncio.Queue(_MOST_WAITING)
         self._tasks = TaskSet()

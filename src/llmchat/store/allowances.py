@@ -4,20 +4,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import case, false, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from llmchat.access.base import Allowance
-from llmchat.access.usage import Reservation
+from llmchat.access.usage import AllowanceUsedUp, Reservation, Spender, Standing
 from llmchat.errors import RateLimited
 from llmchat.store.rows import GenerationRow
 from llmchat.store.usage_rows import CallRow, UsageRow, day_of, pico_of, usd_of
 
 _RETRY_SECONDS = 5
 _CENTS = 100
+_A_LITTLE = 20
+"""With less than this part of it left, an allowance counts as used up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,11 @@ class _Limit:
 
     whose: str
     what: str
-    period: str
+    period: Literal["day", "month"]
     most: int
     since: str
     reset: datetime
+    of_key: bool
 
     @property
     def is_money(self) -> bool:
@@ -49,16 +52,9 @@ async def reserve(session: AsyncSession, wanted: Reservation | None, now: dateti
     reserves of the same allowance: what it reads stays true."""
     if wanted is None:
         return Reserved()
-    spender = wanted.spender
     tokens, cost = wanted.most_tokens, pico_of(wanted.most_usd)
-    # In this order everywhere, or two would wait for each other.
-    for column, id, whose, allowance in (
-        ("payer", spender.user, "You have", spender.allowance),
-        ("key_id", spender.key_id, "This key has", spender.key_allowance),
-    ):
-        if id is None or allowance.unlimited:
-            continue
-        limits = list(_limits(whose, allowance, now))
+    for column, id, whose, allowance in _allowances(wanted.spender):
+        limits = list(_limits(whose, allowance, now, of_key=column == "key_id"))
         await _lock(session, f"{column} {id}")
         used = await _used(session, column, id, limits, now)
         for limit, (spent, held) in zip(limits, used, strict=True):
@@ -69,6 +65,37 @@ async def reserve(session: AsyncSession, wanted: Reservation | None, now: dateti
     return Reserved(tokens, cost)
 
 
+async def standings(session: AsyncSession, spender: Spender, now: datetime) -> Sequence[Standing]:
+    found = []
+    for column, id, whose, allowance in _allowances(spender):
+        limits = list(_limits(whose, allowance, now, of_key=column == "key_id"))
+        used = await _used(session, column, id, limits, now)
+        for limit, (spent, held) in zip(limits, used, strict=True):
+            scale = usd_of if limit.is_money else Decimal
+            found.append(
+                Standing(
+                    "user" if column == "payer" else "key",
+                    "usd" if limit.is_money else "tokens",
+                    limit.period,
+                    scale(limit.most),
+                    scale(spent),
+                    scale(held),
+                    limit.reset,
+                )
+            )
+    return found
+
+
+def _allowances(spender: Spender) -> Iterator[tuple[str, str, str, Allowance]]:
+    """Those that hold. In this order everywhere, or two would wait for each other."""
+    for column, id, whose, allowance in (
+        ("payer", spender.user, "You have", spender.allowance),
+        ("key_id", spender.key_id, "This key has", spender.key_allowance),
+    ):
+        if id is not None and not allowance.unlimited:
+            yield column, id, whose, allowance
+
+
 def _left(limit: _Limit, spent: int, held: int, least: int, now: datetime) -> int:
     left = limit.most - spent - held
     # Something must be left also for what costs nothing: nobody knows before what it takes.
@@ -76,11 +103,28 @@ def _left(limit: _Limit, spent: int, held: int, least: int, now: datetime) -> in
         return left
     waits = limit.most - spent >= max(least, 1)
     wait = _RETRY_SECONDS if waits else max(1.0, (limit.reset - now).total_seconds())
-    raise RateLimited(
-        _detail(limit, spent, held, least, waits=waits),
-        limit=limit.most * _CENTS // pico_of(Decimal(1)) if limit.is_money else limit.most,
-        remaining=0 if limit.is_money else max(0, left),
+    detail = _detail(limit, spent, held, least, waits=waits)
+    most = limit.most * _CENTS // pico_of(Decimal(1)) if limit.is_money else limit.most
+    remaining = 0 if limit.is_money else max(0, left)
+    # Of what is nearly untouched, one that asks for too much has used up nothing.
+    if waits or limit.most - spent > limit.most // _A_LITTLE:
+        raise RateLimited(
+            detail,
+            limit=most,
+            remaining=remaining,
+            retry_after_seconds=wait,
+            kind="allowance",
+        )
+    raise AllowanceUsedUp(
+        detail,
+        limit=most,
+        remaining=remaining,
         retry_after_seconds=wait,
+        what=limit.what,
+        period=limit.period,
+        since=limit.since,
+        resets_at=limit.reset,
+        of_key=limit.of_key,
     )
 
 
@@ -98,7 +142,8 @@ def _detail(limit: _Limit, spent: int, held: int, least: int, *, waits: bool) ->
     return f"{used} The {limit.period} ends at {limit.reset:%Y-%m-%dT%H:%M:%SZ}."
 
 
-def _limits(whose: str, allowance: Allowance, now: datetime) -> Iterator[_Limit]:
+def _limits(whose: str, allowance: Allowance, now: datetime, *, of_key: bool) -> Iterator[_Limit]:
+    period: Literal["day", "month"]
     now = now.astimezone(UTC)
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
     month = day.replace(day=1)
@@ -112,7 +157,7 @@ def _limits(whose: str, allowance: Allowance, now: datetime) -> Iterator[_Limit]
     ):
         if most is not None:
             number = pico_of(most) if isinstance(most, Decimal) else most
-            yield _Limit(whose, what, period, number, day_of(since), reset)
+            yield _Limit(whose, what, period, number, day_of(since), reset, of_key)
 
 
 async def _lock(session: AsyncSession, name: str) -> None:

@@ -20,10 +20,11 @@ from llmchat.domain import (
     Turn,
     Wanted,
 )
-from llmchat.errors import Problem
 from llmchat.events import ToolCall, Usage
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId, WorkerId
+from llmchat.problem import Problem
 from llmchat.store.drafts import ConversationDraft, ReplyDraft, TurnDraft
+from llmchat.webhooks.base import Message as Outgoing
 
 
 class ConversationStore(Protocol):
@@ -87,7 +88,8 @@ class ConversationStore(Protocol):
     async def message(self, owner: OwnerId, id: MessageId) -> Message: ...
 
     async def branch(self, leaf: MessageId) -> Sequence[Message]:
-        """From the root to `leaf`, for a prompt: the caller has checked the owner."""
+        """From the root to `leaf`, for a prompt: the caller has checked the owner. Only the last of
+        them names its siblings."""
 
     async def add_turn(self, owner: OwnerId, draft: TurnDraft) -> Turn:
         """Store question, empty reply and queued generation, all or nothing. Of results of tools
@@ -120,7 +122,7 @@ class Lease(StrEnum):
 class Settlement:
     """How a generation ended, with all of its text and its whole calls, each with an id. `attempt`
     is the one that the log ends with; `model` the one that answered, where that was another;
-    `entries` are what it used up."""
+    `entries` are what it used up, `messages` what others are told of it."""
 
     status: Status
     content: str
@@ -134,6 +136,7 @@ class Settlement:
     model: str | None = None
     entries: Sequence[Entry] = ()
     timing: Timing | None = None
+    messages: Sequence[Outgoing] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,3 +241,55 @@ class GenerationStore(Protocol):
         ...
 
     async def next_queued(self, conversation: ConversationId) -> GenerationId | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """An answer that is told over a broker, up to `cursor` by now, under the `name` of its
+    conversation there. Whoever asked over the broker gets its `request_id`, and the end at their
+    `response_topic` too, with their `correlation`. `beats` are those of an Unfinished."""
+
+    id: GenerationId
+    name: str
+    cursor: int = 0
+    request_id: str | None = None
+    response_topic: str | None = None
+    correlation: bytes | None = None
+    publisher: WorkerId | None = None
+    beats: int = 0
+
+
+class PublicationStore(Protocol):
+    """What a broker has yet to be told. Every method is one short transaction."""
+
+    async def call(self, conversation: ConversationId, name: str) -> None:
+        """From now on, the conversation has this name over the broker."""
+        ...
+
+    async def name_of(self, conversation: ConversationId) -> str | None:
+        """None for one that nobody has ever reached over the broker."""
+        ...
+
+    async def add(self, publication: Publication) -> bool:
+        """False when there is one of this generation already, which stays as it is."""
+        ...
+
+    async def advance(self, publisher: WorkerId, cursors: Mapping[GenerationId, int]) -> None:
+        """The broker has been told so much, and their publisher is alive."""
+        ...
+
+    async def end(self, id: GenerationId) -> None:
+        """All is told."""
+        ...
+
+    async def unfinished(self) -> Sequence[Publication]:
+        """All that have no end yet."""
+        ...
+
+    async def take_over(self, seen: Publication, publisher: WorkerId) -> bool:
+        """Publish an abandoned one; False when it moved since it was `seen`."""
+        ...
+
+    async def release(self, publisher: WorkerId) -> None:
+        """Leave all of its publications to whoever comes first."""
+        ...

@@ -30,6 +30,7 @@ from llmchat.store.drafts import ConversationDraft, ReplyDraft, TurnDraft
 from llmchat.store.feedback import with_feedback
 from llmchat.store.listing import foreign_cursor, newest, number_of, page_of
 from llmchat.store.members import permitted
+from llmchat.store.payloads import given_columns
 from llmchat.store.rows import ConversationRow, GenerationRow, MessageRow
 from llmchat.store.searchable import add_words, retitle
 from llmchat.store.seen import seen_one
@@ -163,7 +164,9 @@ class SqlConversationStore:
 
     async def branch(self, leaf: MessageId) -> Sequence[Message]:
         async with self._database.read() as session:
-            return [row.to_domain(()) for row in await path(session, leaf)]
+            rows = await path(session, leaf)
+            last = await with_siblings(session, rows[-1:])
+        return [*(row.to_domain(()) for row in rows[:-1]), *last]
 
     async def add_turn(self, owner: OwnerId, draft: TurnDraft) -> Turn:
         async with self._database.write() as session:
@@ -193,7 +196,7 @@ class SqlConversationStore:
     def _columns(self, owner: OwnerId, draft: ConversationDraft, newest: int) -> dict[str, Any]:
         now = self._now()
         return {
-            "id": new_id("conv"),
+            "id": draft.id or new_id("conv"),
             "owner": owner,
             "external_id": draft.external_id,
             "title": draft.title,
@@ -205,6 +208,7 @@ class SqlConversationStore:
             "latest": newest,
             "born": newest,
             "reply_mode": draft.reply_mode,
+            **given_columns(draft.template),
             "created_at": now,
             "updated_at": now,
         }

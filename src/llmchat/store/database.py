@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
@@ -27,8 +27,11 @@ class Database(ABC):
         writer: AsyncEngine,
         readers: AsyncEngine,
         patience_seconds: float | None,
+        failed: Callable[[], None] = lambda: None,
     ) -> None:
+        """`failed` is called whenever it could not be used."""
         self.name = name
+        self._failed = failed
         self._writer = writer
         self._readers = readers
         self._patience_seconds = patience_seconds
@@ -77,6 +80,7 @@ class Database(ABC):
         except (DBAPIError, DisconnectionError, PoolTimeoutError, OSError) as error:
             if not isinstance(error, DBAPIError) or error.connection_invalidated:
                 self._lost()
+            self._failed()
             late = with_limit.expired()
             reason = f"it took longer than {seconds} s" if late else said_by(error)
             raise unavailable(self.name, reason) from error

@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmchat.access.usage import Reservation
-from llmchat.domain import OnBusy, Params, Part, ReplyMode, ToolResult
+from llmchat.domain import Given, OnBusy, Params, Part, ReplyMode, ToolResult
 from llmchat.ids import ConversationId, MessageId, WorkerId
+from llmchat.origin import ORIGIN, Origin
 from llmchat.prompts import Asked
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationDraft:
-    """`external_id` is a caller's own name for the conversation: unique per owner."""
+    """`external_id` is a caller's own name for the conversation: unique per owner. With an `id`
+    it gets that one, which is new."""
 
     title: str | None = None
     system_prompt: str | None = None
@@ -21,6 +23,8 @@ class ConversationDraft:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     external_id: str | None = None
     reply_mode: ReplyMode = ReplyMode.ALWAYS
+    id: ConversationId | None = None
+    template: Given | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class TurnDraft:
     reservation: Reservation | None = None
     client_id: str | None = None
     asked: Asked | None = None
+    origin: Origin = field(default_factory=ORIGIN.get)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +79,4 @@ class ReplyDraft:
     worker: WorkerId | None = None
     reservation: Reservation | None = None
     goes_on: bool = False
+    origin: Origin = field(default_factory=ORIGIN.get)

@@ -17,6 +17,7 @@ from llmchat.store.base import RELEASED, Checkpoint, Lease, Settlement, Unfinish
 from llmchat.store.checkpoints import keep
 from llmchat.store.database import Database
 from llmchat.store.members import role_in
+from llmchat.store.outbox import add_messages
 from llmchat.store.owners import Owners
 from llmchat.store.payloads import problem_json, timing_json, tool_calls_json, usage_json
 from llmchat.store.rows import CheckpointRow, ConversationRow, GenerationRow, MessageRow
@@ -124,6 +125,7 @@ class SqlGenerationStore:
             row.ended_at = self._now()
             row.timing = timing_json(end.timing)
             await session.execute(_final_message(row, end))
+            await add_messages(session, end.messages, self._now())
             await add_words(session, row.conversation_id, row.message_id, end.content)
             gone = col(CheckpointRow.generation_id) == id
             await session.execute(delete(CheckpointRow).where(gone))

@@ -62,6 +62,12 @@ def revisions(url: str) -> tuple[str | None, str | None]:
     return current, ScriptDirectory.from_config(config_for(url)).get_current_head()
 
 
+def known() -> set[str]:
+    """All revisions that this version can bring up to date."""
+    scripts = ScriptDirectory.from_config(config_for("sqlite://"))
+    return {script.revision for script in scripts.walk_revisions()}
+
+
 def _sqlite_revision(url: str) -> str | None:
     engine = create_engine(url)
     try:

@@ -1,12 +1,13 @@
-"""What is kept as JSON in a column, and back."""
+"""What is kept as JSON in a column, or in several columns, and back."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from llmchat.domain import Image, Part, Timing
-from llmchat.errors import Problem
+from llmchat.domain import Given, Image, Part, Timing
 from llmchat.events import ToolCall, Usage
+from llmchat.origin import Origin
+from llmchat.problem import Problem
 
 
 def usage_of(members: dict[str, Any] | None) -> Usage | None:
@@ -33,6 +34,15 @@ def timing_of(members: dict[str, Any] | None) -> Timing | None:
     return None if members is None else Timing(**members)
 
 
+def origin_json(origin: Origin) -> dict[str, Any] | None:
+    members = {name: value for name, value in asdict(origin).items() if value is not None}
+    return members or None
+
+
+def origin_of(members: dict[str, Any] | None) -> Origin:
+    return Origin(**(members or {}))
+
+
 def parts_json(parts: Sequence[Part]) -> list[Any] | None:
     """Texts as they are, images as objects; None when there are none."""
     return [part if isinstance(part, str) else asdict(part) for part in parts] or None
@@ -50,3 +60,18 @@ def tool_calls_json(calls: Sequence[ToolCall]) -> list[Any] | None:
 
 def tool_calls_of(calls: Sequence[Any]) -> Sequence[ToolCall]:
     return tuple(ToolCall(index, **call) for index, call in enumerate(calls))
+
+
+def given_of(
+    name: str | None, version: int | None, experiment: str | None, variant: str | None
+) -> Given | None:
+    return None if name is None else Given(name, version or 1, experiment, variant)
+
+
+def given_columns(given: Given | None) -> dict[str, Any]:
+    return {
+        "template": given and given.name,
+        "template_version": given and given.version,
+        "experiment": given and given.experiment,
+        "variant": given and given.variant,
+    }

@@ -1,6 +1,7 @@
 """Postgres: how it is reached, and what becomes of a connection that cannot be trusted."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
@@ -31,6 +32,7 @@ class PostgresDatabase(Database):
         *,
         pool_size: int = _POOL_SIZE,
         patience_seconds: float = _PATIENCE_SECONDS,
+        failed: Callable[[], None] = lambda: None,
     ) -> None:
         self._trusted_since = time.monotonic()
         server = parsed(url)
@@ -58,7 +60,11 @@ class PostgresDatabase(Database):
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
         super().__init__(
-            named(server), writer=writer, readers=readers, patience_seconds=patience_seconds
+            named(server),
+            writer=writer,
+            readers=readers,
+            patience_seconds=patience_seconds,
+            failed=failed,
         )
 
     async def ping(self) -> None:

@@ -31,7 +31,15 @@ from llmchat.store.columns import (
     time_column,
     word_column,
 )
-from llmchat.store.payloads import parts_of, problem_of, timing_of, tool_calls_of, usage_of
+from llmchat.store.payloads import (
+    given_of,
+    origin_of,
+    parts_of,
+    problem_of,
+    timing_of,
+    tool_calls_of,
+    usage_of,
+)
 
 
 class ConversationRow(SQLModel, table=True):
@@ -39,6 +47,13 @@ class ConversationRow(SQLModel, table=True):
     __table_args__: ClassVar[Any] = (
         Index("conversation_of_owner", "owner", "latest", "seq"),
         Index("conversation_external_id", "owner", "external_id", unique=True),
+        # Of few conversations: those that an experiment has assigned.
+        Index(
+            "conversation_of_experiment",
+            "experiment",
+            sqlite_where=text("experiment IS NOT NULL"),
+            postgresql_where=text("experiment IS NOT NULL"),
+        ),
         ORDERED,
     )
 
@@ -61,6 +76,10 @@ class ConversationRow(SQLModel, table=True):
     created_at: datetime = time_column()
     updated_at: datetime = time_column()
     reply_mode: str = word_column(ReplyMode.ALWAYS)
+    template: str | None = None
+    template_version: int | None = None
+    experiment: str | None = None
+    variant: str | None = None
 
     def to_domain(
         self, *, role: CallerRole = "owner", generating: bool = False
@@ -81,6 +100,7 @@ class ConversationRow(SQLModel, table=True):
             role=role,
             generating=generating,
             reply_mode=ReplyMode(self.reply_mode),
+            template=given_of(self.template, self.template_version, self.experiment, self.variant),
         )
 
 
@@ -180,6 +200,7 @@ class GenerationRow(SQLModel, table=True):
     timing: dict[str, Any] | None = json_column()
     begun: dict[str, Any] | None = json_column()
     instructions: str | None = None
+    origin: dict[str, Any] | None = json_column()
 
     def to_domain(self) -> domain.Generation:
         return domain.Generation(
@@ -205,6 +226,7 @@ class GenerationRow(SQLModel, table=True):
             timing=timing_of(self.timing),
             begun=Begun(**(self.begun or {})),
             instructions=self.instructions,
+            origin=origin_of(self.origin),
         )
 
 

@@ -1,5 +1,6 @@
 """The embedded database: how its file is opened and asked."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ class SqliteDatabase(Database):
     leaves it to that.
     """
 
-    def __init__(self, path: Path, *, checkpoints: bool = True) -> None:
+    def __init__(
+        self, path: Path, *, checkpoints: bool = True, failed: Callable[[], None] = lambda: None
+    ) -> None:
         url = URL.create("sqlite+aiosqlite", database=str(path))
         writer = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
         readers = create_async_engine(url, pool_size=_READERS, max_overflow=0, hide_parameters=True)
@@ -31,7 +34,9 @@ class SqliteDatabase(Database):
         _prepare(readers, "PRAGMA query_only = ON", "PRAGMA wal_autocheckpoint = 0")
         event.listen(writer.sync_engine, "begin", _begin_immediate)
         event.listen(readers.sync_engine, "begin", _begin)
-        super().__init__(f"in {path}", writer=writer, readers=readers, patience_seconds=None)
+        super().__init__(
+            f"in {path}", writer=writer, readers=readers, patience_seconds=None, failed=failed
+        )
 
     async def ping(self) -> None:
         async with self.read() as session:

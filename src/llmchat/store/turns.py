@@ -17,6 +17,7 @@ from llmchat.store.branches import with_siblings
 from llmchat.store.drafts import ActiveLeaf, IdempotencyKey, ReplyDraft, TurnDraft
 from llmchat.store.idempotency import remember
 from llmchat.store.members import is_open_to
+from llmchat.store.payloads import origin_json
 from llmchat.store.questions import new_message, questions
 from llmchat.store.responses import response_of
 from llmchat.store.rows import ConversationRow, GenerationRow, MessageRow
@@ -153,6 +154,7 @@ async def _add_work(
         reserved_cost=reserved.cost,
         begun=None if work.begun is None else asdict(work.begun),
         instructions=work.instructions,
+        origin=origin_json(draft.origin),
     )
     reply.model = draft.model
     reply.generation_id = generation.id

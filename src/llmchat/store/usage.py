@@ -7,11 +7,21 @@ from typing import Any
 from sqlalchemy import Integer, case, cast, delete, distinct, func, select
 from sqlmodel import col
 
-from llmchat.access.usage import Call, Entry, Group, Purpose, Question, Report, Sum
+from llmchat.access.usage import (
+    Call,
+    Entry,
+    Group,
+    Purpose,
+    Question,
+    Report,
+    Spender,
+    Standing,
+    Sum,
+)
 from llmchat.events import Usage
 from llmchat.ids import ConversationId, GenerationId, KeyId, OwnerId
 from llmchat.metering import Attempt, AttemptStatus, Prices, free
-from llmchat.store.allowances import reserve
+from llmchat.store.allowances import reserve, standings
 from llmchat.store.database import Database
 from llmchat.store.usage_rows import CallRow, UsageRow, add_usage, day_of, usd_of
 
@@ -22,6 +32,7 @@ _COLUMNS = {
     Group.DAY: col(UsageRow.day),
     Group.KEY: col(UsageRow.key_id),
     Group.CONVERSATION: col(UsageRow.conversation_id),
+    Group.USER: col(UsageRow.payer),
 }
 
 
@@ -87,6 +98,10 @@ class SqlUsageStore:
             total = (await session.execute(totals)).one()
             rows = (await session.execute(sums)).all()
         return Report([_sum(row[0], row[1:]) for row in rows], _sum(None, tuple(total)))
+
+    async def standings(self, spender: Spender) -> Sequence[Standing]:
+        async with self._database.read() as session:
+            return await standings(session, spender, self._now())
 
     def _entry(self, row: CallRow) -> Entry:
         attempt = Attempt(

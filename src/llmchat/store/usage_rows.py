@@ -16,10 +16,10 @@ from llmchat.store.upsert import inserting
 
 # The unit of all money in the database: with it, a price of six decimals per million tokens is a
 # whole number for each, every cost is exact in both databases, and SQLite can add them up.
-_PICO = 10**12
+USD = 10**12
 _PER_TOKEN = 10**6
 # Of one attempt, in these units: a server that reports nonsense must not make the sums overflow.
-_MOST_COST = 1000 * _PICO
+_MOST_COST = 1000 * USD
 
 
 class UsageRow(SQLModel, table=True):
@@ -89,11 +89,11 @@ def day_of(time: datetime) -> str:
 
 
 def pico_of(usd: Decimal) -> int:
-    return int((usd * _PICO).to_integral_value(ROUND_HALF_EVEN))
+    return int((usd * USD).to_integral_value(ROUND_HALF_EVEN))
 
 
 def usd_of(pico: int) -> Decimal:
-    return Decimal(pico) / _PICO
+    return Decimal(pico) / USD
 
 
 def _columns(entry: Entry) -> dict[str, Any]:

@@ -20,7 +20,17 @@ class Tail:
     Between the two lies what is being stored: reserved by its writer, seen by nobody.
     """
 
-    __slots__ = ("_entries", "_waiters", "ended", "gone", "last", "next", "released", "sealed")
+    __slots__ = (
+        "_entries",
+        "_shared",
+        "_waiters",
+        "ended",
+        "gone",
+        "last",
+        "next",
+        "released",
+        "sealed",
+    )
 
     def __init__(self, last: int = 0, *, ended: bool = False) -> None:
         self.last = last
@@ -30,6 +40,7 @@ class Tail:
         self.gone = False
         self.released = False
         self._entries: deque[Entry] = deque(maxlen=_KEPT_ENTRIES)
+        self._shared: tuple[int, int, Sequence[Entry]] = (0, 0, ())
         self._waiters: set[Waiter] = set()
 
     def takes(self, at: int) -> bool:
@@ -79,7 +90,11 @@ class Tail:
             return ()
         if missing == 1:
             return (self._entries[-1],)
-        return batch(islice(self._entries, len(self._entries) - missing, None))
+        if self._shared[:2] != (after, self.last):
+            # Readers at the same place get the same objects: merged, and encoded, once for all.
+            merged = batch(islice(self._entries, len(self._entries) - missing, None))
+            self._shared = after, self.last, merged
+        return self._shared[2]
 
     async def settled(self) -> None:
         """Until nothing is being stored."""

@@ -52,7 +52,7 @@ async def chat(
         use.models.resolve(body.model)
     draft = ConversationDraft(system_prompt=body.system_prompt, model=body.model)
     ask = Ask(body.model, body.domain_params, body.on_busy, idempotency)
-    with use.places.take(use.door.counted_as(request, me)) as place:
+    with use.places.take(use.door.counted_as(request, me), "ui") as place:
         conversation = await chats.open(me.user, body.id, draft)
         reply = await chats.answer(me.user, conversation.id, body.submission, ask)
         return EventStream(await _frames(use, me, reply), place.keep(), HEADERS)
@@ -70,7 +70,7 @@ async def chat(
 async def resume(request: Request, id: SessionPath, use: Use, me: Me, chats: Chats) -> Response:
     """Resume a chat. Replays the answer that is being written, from its `start`, and goes on live:
     what `useChat({resume: true})` asks for when its page is loaded."""
-    with use.places.take(use.door.counted_as(request, me)) as place:
+    with use.places.take(use.door.counted_as(request, me), "ui") as place:
         reply = await chats.live(me.user, id)
         if reply is None:
             return Response(status_code=204)

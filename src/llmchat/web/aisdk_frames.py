@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from llmchat.domain import Message, Role, Status
-from llmchat.errors import Problem, ShuttingDown
+from llmchat.errors import ShuttingDown
 from llmchat.events import (
     Channel,
     Delta,
@@ -27,6 +27,7 @@ from llmchat.events import (
     is_terminal,
     whole_calls,
 )
+from llmchat.problem import Problem
 from llmchat.web.lines import line_json
 
 Chunk = dict[str, Any]

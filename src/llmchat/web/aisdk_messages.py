@@ -11,10 +11,9 @@ from llmchat.chat.clientchats import Submission
 from llmchat.domain import Message, OnBusy, Part, Role, ToolResult
 from llmchat.web import bodies
 from llmchat.web.aisdk_frames import calls_as_parts, output_of, usage_json
-from llmchat.web.bounds import MOST_TEXT_CHARS, CleanText, ModelId, Text, bounded_json
+from llmchat.web.bounds import MOST_TEXT_CHARS, CleanText, ModelId, SessionId, Text, bounded_json
 from llmchat.web.contents import MOST_IMAGES, MOST_URL_CHARS, image_url
 from llmchat.web.schemas import Shape
-from llmchat.web.sessions import SessionId
 
 _MOST_MESSAGES = 10_000
 _MOST_PARTS = 1_000

@@ -8,24 +8,29 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from llmchat.web import (
+    admin,
     aisdk,
     archives,
     chat,
     docs,
+    experiments,
     feedback,
     following,
     health,
     history,
     keys,
     llm,
+    metrics,
     openapi,
     page,
     problems,
     session,
     sessions,
     sharing,
+    templates,
     usage,
 )
+from llmchat.web.accesslog import AccessLog
 from llmchat.web.bodylimit import BodyLimit
 from llmchat.web.hosts import AllowedHosts
 from llmchat.web.openai import conversations as openai_conversations
@@ -34,6 +39,7 @@ from llmchat.web.openai import headers as openai_headers
 from llmchat.web.openai import responses as openai_responses
 from llmchat.web.requests import RequestContext
 from llmchat.web.socket import door as socket
+from llmchat.web.watched import Onlooker, Watched
 
 # The headers that a page elsewhere may send, and those that it gets to see.
 _SENT = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"]
@@ -46,7 +52,7 @@ _SHOWN = [
 _DOORS = (
     *(history, archives, chat, feedback, sharing, sessions, llm, aisdk),
     *(openai_door, openai_responses, openai_conversations),
-    *(keys, usage, session, socket, health, docs, page),
+    *(keys, templates, experiments, usage, admin, session, socket, health, metrics, docs, page),
 )
 
 
@@ -60,6 +66,7 @@ def build(
     version: str,
     max_body_bytes: int,
     allowed_hosts: Sequence[str],
+    onlooker: Onlooker,
     cors_origins: Sequence[str] = (),
 ) -> FastAPI:
     """`lifespan` must set `app.state.services` before the first request."""
@@ -78,20 +85,16 @@ def build(
         generate_unique_id_function=openapi.operation_id,
     )
     app.state.max_body_bytes = max_body_bytes
+    app.state.onlooker = onlooker
     # The last one is the outermost.
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
     app.add_middleware(AllowedHosts, names=allowed_hosts)
     if cors_origins:
-        # Never with credentials: the cookie is for this server's own page, others send a key.
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=cors_origins,
-            allow_methods=["*"],
-            allow_headers=_SENT,
-            expose_headers=_SHOWN,
-            max_age=600,
-        )
+        _let_pages_call(app, cors_origins)
     app.add_middleware(openai_headers.OpenAIHeaders)
+    app.add_middleware(AccessLog)
+    # Inside of what keeps the server's own `send`: it need not see each frame of a stream.
+    app.add_middleware(Watched, onlooker=onlooker)
     app.add_middleware(RequestContext)
     problems.install(app)
     app.add_plain_route(following.ROUTE, following.OPERATION)
@@ -100,3 +103,15 @@ def build(
         app.include_router(router)
     page.mount_static(app)
     return app
+
+
+def _let_pages_call(app: FastAPI, origins: Sequence[str]) -> None:
+    """Never with credentials: the cookie is for this server's own page, others send a key."""
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["*"],
+        allow_headers=_SENT,
+        expose_headers=_SHOWN,
+        max_age=600,
+    )

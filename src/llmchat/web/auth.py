@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
+import structlog
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
@@ -62,6 +63,7 @@ class Door:
             principal = await self._principal(self._keys, request)
             principal.require(Scope.READ if request.method in _READING else Scope.CHAT)
         ACTING.set(principal)
+        _name_in_lines(principal)
         if request.method not in _READING:
             await self._limits.count_request(request, self.counted_as(request, principal))
         return principal
@@ -94,7 +96,9 @@ class Door:
         ticket = request.query_params.get("ticket")
         if self._keys is None or ticket is None:
             return await principal_of(request)
-        return await self._guarded(request, self._holder(self._keys, ticket, generation))
+        return _name_in_lines(
+            await self._guarded(request, self._holder(self._keys, ticket, generation))
+        )
 
     async def _holder(self, keys: Keys, ticket: str, generation: GenerationId) -> Principal:
         claims = self._signer.read(_TICKET, ticket)
@@ -173,7 +177,10 @@ class Door:
         ticket = request.query_params.get("ticket")
         if self._keys is None or ticket is None:
             return await principal_of(request)
-        return await self._guarded(request, self._socket_holder(self._keys, ticket))
+        principal = await self._guarded(request, self._socket_holder(self._keys, ticket))
+        # Or what is asked over this socket would be nobody's to pay.
+        ACTING.set(principal)
+        return _name_in_lines(principal)
 
     async def _socket_holder(self, keys: Keys, ticket: str) -> Principal:
         claims = self._signer.read(_SOCKET_TICKET, ticket)
@@ -268,6 +275,11 @@ async def _admin_of(request: Request) -> Principal:
 Me = Annotated[Principal, Depends(principal_of)]
 Admin = Annotated[Principal, Depends(_admin_of)]
 TheDoor = Annotated[Door, Depends(door_of)]
+
+
+def _name_in_lines(principal: Principal) -> Principal:
+    structlog.contextvars.bind_contextvars(user=principal.user)
+    return principal
 
 
 def _secret(request: Request) -> str:

@@ -1,5 +1,6 @@
 """What clients send, as /docs shows it."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import (
@@ -14,7 +15,10 @@ from pydantic import (
 )
 
 from llmchat import domain
+from llmchat.chat import service
 from llmchat.domain import OnBusy, ReplyMode
+from llmchat.ids import MessageId
+from llmchat.store.drafts import ACTIVE_LEAF, ActiveLeaf, IdempotencyKey
 from llmchat.web.bounds import CleanText, Id, JsonObject, Line, ModelId, Text
 from llmchat.web.contents import Content, ToolResult
 from llmchat.web.examples import IMAGE
@@ -81,22 +85,6 @@ class ConversationFields(Body):
     `@` and its name; the others are for people. `always` unless set."""
 
 
-class NewConversation(ConversationFields):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "title": "Foxes",
-                    "system_prompt": "Answer in one sentence.",
-                    "model": "demo/echo",
-                    "metadata": {"topic": "animals"},
-                },
-                {},
-            ]
-        }
-    )
-
-
 class ConversationChange(ConversationFields):
     """Only what is named is changed; null unsets it."""
 
@@ -114,6 +102,19 @@ class ConversationChange(ConversationFields):
         }
     )
 
+    def to_changes(self) -> dict[str, Any]:
+        changes = {name: getattr(self, name) for name in self.model_fields_set}
+        if "params" in changes:
+            changes["params"] = self.params.to_domain() if self.params else domain.Params()
+        # What is not nullable is unset by its empty value.
+        if "metadata" in changes:
+            changes["metadata"] = self.metadata or {}
+        for mark in changes.keys() & {"archived", "pinned"}:
+            changes[mark] = bool(changes[mark])
+        if "reply_mode" in changes:
+            changes["reply_mode"] = self.reply_mode or ReplyMode.ALWAYS
+        return changes
+
 
 class Ask(Body):
     model: ModelId | None = None
@@ -122,6 +123,10 @@ class Ask(Body):
     on_busy: Annotated[OnBusy, Field(strict=False)] = OnBusy.REJECT
     """When the conversation already has a live generation: `reject` with 409, `queue` behind it, or
     `interrupt` it."""
+
+    def to_ask(self, idempotency: IdempotencyKey | None) -> service.Ask:
+        params = self.params.to_domain() if self.params else domain.Params()
+        return service.Ask(self.model, params, self.on_busy, idempotency)
 
 
 class NewMessage(Ask):
@@ -155,6 +160,16 @@ class NewMessage(Ask):
             ]
         }
     )
+
+    @property
+    def results(self) -> Sequence[domain.ToolResult]:
+        return [domain.ToolResult(r.tool_call_id, r.content) for r in self.tool_results or ()]
+
+    @property
+    def parent(self) -> MessageId | ActiveLeaf | None:
+        if "parent_id" not in self.model_fields_set:
+            return ACTIVE_LEAF
+        return None if self.parent_id is None else MessageId(self.parent_id)
 
     @field_validator("content", mode="after")
     @classmethod

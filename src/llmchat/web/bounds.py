@@ -63,6 +63,8 @@ CleanText = Annotated[str, BeforeValidator(_clean_if_text)]
 Text = Annotated[CleanText, Field(max_length=MOST_TEXT_CHARS)]
 Line = Annotated[CleanText, Field(max_length=512)]
 ModelId = Annotated[CleanText, Field(min_length=1, max_length=256)]
+SessionId = Annotated[CleanText, Field(min_length=1, max_length=128)]
+"""A caller's own name for a conversation."""
 JsonObject = Annotated[dict[str, Any], AfterValidator(bounded_json)]
 Id = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]+$", min_length=1, max_length=64)]
 USER = r"^[0-9A-Za-z][0-9A-Za-z._@+-]{0,127}$"

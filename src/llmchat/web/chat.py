@@ -3,10 +3,8 @@
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from llmchat.chat.service import Ask
-from llmchat.domain import Note, Params, ToolResult, Turn
+from llmchat.domain import Note, Turn
 from llmchat.ids import ConversationId, GenerationId, MessageId
-from llmchat.store.drafts import ACTIVE_LEAF, ActiveLeaf, IdempotencyKey
 from llmchat.web import bodies, schemas
 from llmchat.web.auth import Guarded, principal_of
 from llmchat.web.bounds import PathId
@@ -45,16 +43,14 @@ async def send(
 
     In a conversation with the `reply_mode` `addressed`, only a message with `@model`, or `@` and
     the model's name, is answered; another one is stored and shown, with no reply."""
-    content = body.content or ""
-    results = [ToolResult(r.tool_call_id, r.content) for r in body.tool_results or ()]
     said = await use.speaking.say(
         caller,
         ConversationId(id),
-        text_of(content),
-        _ask(body, idempotency),
-        parts=parts_of(content),
-        tool_results=results,
-        parent_id=_parent(body),
+        text_of(body.content or ""),
+        body.to_ask(idempotency),
+        parts=parts_of(body.content or ""),
+        tool_results=body.results,
+        parent_id=body.parent,
     )
     return _noted(said) if isinstance(said, Note) else await _accepted(request, use, said)
 
@@ -78,7 +74,7 @@ async def regenerate(
     idempotency: Idempotency,
 ) -> Response:
     """Answer again. The new answer to the same question is a sibling of this one, which stays."""
-    turn = await use.chat.regenerate(caller, MessageId(id), _ask(body, idempotency))
+    turn = await use.chat.regenerate(caller, MessageId(id), body.to_ask(idempotency))
     return await _accepted(request, use, turn)
 
 
@@ -103,7 +99,7 @@ async def go_on(
     """Go on with an answer. One that was stopped, interrupted or cut by its length: the new answer
     is a sibling of it that begins with all that it says, in the stream as the first delta. Model
     and parameters are those of the answer, as far as you name no others."""
-    turn = await use.chat.go_on(caller, MessageId(id), _ask(body, idempotency))
+    turn = await use.chat.go_on(caller, MessageId(id), body.to_ask(idempotency))
     return await _accepted(request, use, turn)
 
 
@@ -140,14 +136,3 @@ async def _accepted(request: Request, use: Services, turn: Turn) -> Response:
         stream_url=f"{location}/stream",
     )
     return JSONResponse(accepted.model_dump(mode="json"), 202, {"Location": location})
-
-
-def _ask(body: bodies.Ask, idempotency: IdempotencyKey | None) -> Ask:
-    params = body.params.to_domain() if body.params else Params()
-    return Ask(body.model, params, body.on_busy, idempotency)
-
-
-def _parent(body: bodies.NewMessage) -> MessageId | ActiveLeaf | None:
-    if "parent_id" not in body.model_fields_set:
-        return ACTIVE_LEAF
-    return None if body.parent_id is None else MessageId(body.parent_id)

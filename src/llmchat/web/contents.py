@@ -129,8 +129,8 @@ def _content(text: Any) -> Any:
 
 content_in_file = _content
 """The content of a stored message: a text of that kind, or the parts that were sent."""
-Content = _content(Annotated[Text, Field(min_length=1)])
-ContentOrNothing = _content(Text)
+Content: Any = _content(Annotated[Text, Field(min_length=1)])
+ContentOrNothing: Any = _content(Text)
 CallId = Annotated[CleanText, Field(min_length=1, max_length=256)]
 
 

@@ -12,21 +12,28 @@ from llmchat.access.keys import Keys
 from llmchat.access.usage import UsageStore
 from llmchat.chat.asking import AskingService
 from llmchat.chat.clientchats import ClientMessages
+from llmchat.chat.experimenting import ExperimentingService
 from llmchat.chat.history import HistoryService
 from llmchat.chat.items import ItemService
 from llmchat.chat.library import LibraryService
+from llmchat.chat.oversight import Oversight
 from llmchat.chat.responses import ResponseService
 from llmchat.chat.rooms import Rooms
 from llmchat.chat.service import ChatService
 from llmchat.chat.sharing import SharingService
 from llmchat.chat.speaking import Speaking
+from llmchat.chat.spending import Spending
+from llmchat.chat.templating import TemplatingService
 from llmchat.chat.watching import ConversationWatch
+from llmchat.experiments.base import ExperimentStore
 from llmchat.ids import OwnerId
 from llmchat.library.base import FeedbackStore
 from llmchat.providers.base import Models
 from llmchat.store.drafts import IdempotencyKey
+from llmchat.templates.base import TemplateStore
 from llmchat.web.auth import Door, principal_of
 from llmchat.web.places import Places
+from llmchat.web.watched import Figures, Onlooker
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +61,16 @@ class Services:
     """Of pages elsewhere that may open sockets."""
     models: Models
     usage: UsageStore
+    spending: Spending
+    oversight: Oversight
+    templates: TemplateStore
+    templating: TemplatingService
+    experiments: ExperimentStore
+    experimenting: ExperimentingService
     not_ready: Callable[[], Awaitable[Sequence[str]]]
     warnings: Callable[[], Awaitable[Sequence[str]]]
+    onlooker: Onlooker
+    figures: Figures
     heartbeat_seconds: float
     durability: str
     version: str

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from llmchat.web import examples_callers, examples_ui
+from llmchat.web import examples_callers, examples_templates, examples_ui
 from llmchat.web.openai import chat_examples, response_examples
 
 _CONVERSATION_ID = "conv_8DmOO6h2o06nVqsCmQgH4N7"
@@ -46,6 +46,7 @@ CONVERSATION: Example = {
     "created_at": "2026-11-21T08:43:09.283352Z",
     "updated_at": "2026-11-21T08:43:35.177575Z",
     "reply_mode": "always",
+    "template": None,
 }
 CONVERSATION_DETAIL: Example = {
     **CONVERSATION,
@@ -245,6 +246,7 @@ BY_SCHEMA: Mapping[str, Example] = {
     **chat_examples.BY_SCHEMA,
     **response_examples.BY_SCHEMA,
     **examples_callers.BY_SCHEMA,
+    **examples_templates.BY_SCHEMA,
     **examples_ui.BY_SCHEMA,
     "Accepted": ACCEPTED,
     "SharedConversation": SHARED,

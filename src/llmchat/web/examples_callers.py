@@ -1,4 +1,4 @@
-"""Who calls in `examples`: keys, tickets, members, and what they have used up."""
+"""Who calls in `examples`: keys, tickets, members, what they use up, and what an admin sees."""
 
 from typing import Any
 
@@ -56,14 +56,57 @@ _SPENT: Example = {
     "estimated": False,
 }
 USAGE_REPORT: Example = {"items": [{**_SPENT, "model": _MODEL}], "total": _SPENT}
+ALLOWED: Example = {
+    "whose": "key",
+    "unit": "tokens",
+    "period": "day",
+    "most": 100000.0,
+    "used": 34112.0,
+    "reserved": 1040.0,
+    "left": 64848.0,
+    "resets_at": "2026-11-22T00:00:00Z",
+}
+LIVE: Example = {
+    "id": _GENERATION_ID,
+    "conversation_id": "conv_8DmOPrFdMxqVd6Nq2oBCqQC",
+    "user": "ann",
+    "owner": "ann",
+    "key_id": _KEY_ID,
+    "model": _MODEL,
+    "status": "streaming",
+    "attempt": 1,
+    "created_at": "2026-11-21T08:43:02.530211Z",
+    "started_at": "2026-11-21T08:43:02.541100Z",
+    "output_tokens": 412,
+    "process": "worker_8DmOPqZk0V0sRrBXq7pQk1T",
+    "here": True,
+    "stop_requested": False,
+}
+KNOWN: Example = {
+    "user": "ann",
+    "keys": 2,
+    "last_seen_at": "2026-11-21T08:43:02.530211Z",
+    "input_tokens": 340112,
+    "output_tokens": 91024,
+    "cost_usd": 1.27,
+    "generations": 431,
+    "estimated": False,
+    "live": 1,
+}
 
 BY_SCHEMA: dict[str, Example] = {
+    "Allowances": {"items": [ALLOWED]},
+    "Allowed": ALLOWED,
     "Caller": CALLER,
     "ConversationMember": MEMBER,
     "CreatedKey": CREATED_KEY,
     "CreatedLink": LINK,
     "Key": KEY,
     "KeyList": {"items": [KEY]},
+    "KnownUser": KNOWN,
+    "KnownUsers": {"month": "2026-11-01", "items": [KNOWN]},
+    "LiveGeneration": LIVE,
+    "LiveGenerations": {"items": [LIVE]},
     "MemberList": {"items": [MEMBER]},
     "SocketTicket": SOCKET_TICKET,
     "Ticket": TICKET,

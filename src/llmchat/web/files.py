@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field
 
-from llmchat import domain, errors, events
+from llmchat import domain, events
 from llmchat.domain import Role, Status
 from llmchat.ids import ConversationId, MessageId, OwnerId
 from llmchat.library.base import Archive
+from llmchat.problem import Problem
 from llmchat.web import bodies
 from llmchat.web.bodies import Body
 from llmchat.web.bounds import CleanText, Id, JsonObject, Line, ModelId, Text
@@ -202,7 +203,7 @@ def _message(filed: FiledMessage) -> domain.Message:
         model=filed.model,
         generation_id=None,
         usage=None if usage is None else events.Usage(**usage.model_dump()),
-        error=None if error is None else errors.Problem(**error.model_dump(exclude_none=True)),
+        error=None if error is None else Problem(**error.model_dump(exclude_none=True)),
         siblings=(),
         created_at=filed.created_at,
         parts=parts_of(content),

@@ -22,7 +22,7 @@ async def stream(
     request: Request, use: Services, caller: Principal, id: GenerationId, after: int
 ) -> Response:
     """The events after a cursor, as they come; 204 when there is nothing more to come."""
-    with use.places.take(use.door.counted_as(request, caller)) as place:
+    with use.places.take(use.door.counted_as(request, caller), "sse") as place:
         idle_seconds = use.heartbeat_seconds
         batches = await use.chat.follow(caller.user, id, after=after, idle_seconds=idle_seconds)
         if batches is None:
@@ -32,6 +32,8 @@ async def stream(
 
 
 async def _follow(request: Request) -> Response:
+    # The framework says this of its own routes only.
+    request.scope["route"] = ROUTE
     use = await services_of(request)
     given = request.path_params["id"]
     caller = await use.door.admit_to(GenerationId(given), request)

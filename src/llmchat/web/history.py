@@ -1,21 +1,22 @@
 """Conversations and their messages."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
 from llmchat.access.base import Action
-from llmchat.domain import MessageOrder, Params, ReplyMode, Wanted
+from llmchat.domain import MessageOrder, Wanted
 from llmchat.ids import ConversationId, MessageId
-from llmchat.store.drafts import ConversationDraft
 from llmchat.web import bodies, listed, schemas
 from llmchat.web.audit import noting
 from llmchat.web.auth import Guarded, Me
 from llmchat.web.bounds import CleanText, PathId
 from llmchat.web.deps import Caller, Use
+from llmchat.web.new_conversation import NewConversation
 from llmchat.web.openapi import CONVERSATION_STREAM
 from llmchat.web.problems import documented
 from llmchat.web.sse import EventStream, conversation_frames
+from llmchat.web.template_bodies import use_of
 
 router = APIRouter(prefix="/api/conversations", tags=["conversations"], route_class=Guarded)
 
@@ -24,19 +25,12 @@ Cursor = Annotated[str | None, Query(max_length=96, description="`next_cursor` o
 
 
 @router.post("", status_code=201, responses=documented(400, 413, 415, 422, 503))
-async def create(
-    body: bodies.NewConversation, use: Use, caller: Caller
-) -> schemas.ConversationDetail:
-    """Begin a conversation. All of it may be left out."""
-    draft = ConversationDraft(
-        body.title,
-        body.system_prompt,
-        body.model,
-        body.params.to_domain() if body.params else Params(),
-        body.metadata or {},
-        reply_mode=body.reply_mode or ReplyMode.ALWAYS,
-    )
-    return schemas.conversation_detail(await use.history.create(caller, draft), [])
+async def create(body: NewConversation, use: Use, caller: Caller) -> schemas.ConversationDetail:
+    """Begin a conversation. All of it may be left out. With a `session_id`, the conversation of
+    that name, which is made from the rest when it is new."""
+    made = await use.templating.begin(caller, body.to_draft(), use_of(body.template))
+    live = [] if body.session_id is None else await use.history.live(caller, made.id)
+    return schemas.conversation_detail(made, live)
 
 
 @router.get("", responses=documented(400, 422, 503))
@@ -79,7 +73,7 @@ async def change(
     id: PathId, body: bodies.ConversationChange, use: Use, caller: Caller
 ) -> schemas.ConversationDetail:
     """Change a conversation. What is not named stays as it is; null unsets."""
-    await use.history.update(caller, ConversationId(id), _changes(body))
+    await use.history.update(caller, ConversationId(id), body.to_changes())
     return await _detail(use, caller, ConversationId(id))
 
 
@@ -147,7 +141,7 @@ async def clear(request: Request, id: PathId, use: Use, caller: Caller) -> None:
 async def watch(request: Request, id: PathId, use: Use, me: Me) -> Response:
     """Follow a conversation. All that happens in it, whoever writes: one connection for a page. It
     goes on until you leave, so open it with `curl -N` or an `EventSource`."""
-    with use.places.take(use.door.counted_as(request, me)) as place:
+    with use.places.take(use.door.counted_as(request, me), "conversation") as place:
         idle_seconds = use.heartbeat_seconds
         sights = await use.watch.open(me.user, ConversationId(id), idle_seconds=idle_seconds)
         sights = use.door.while_good(me, sights)
@@ -157,17 +151,3 @@ async def watch(request: Request, id: PathId, use: Use, me: Me) -> Response:
 async def _detail(use: Use, caller: Caller, id: ConversationId) -> schemas.ConversationDetail:
     found = await use.history.get(caller, id)
     return schemas.conversation_detail(found, await use.history.live(caller, id))
-
-
-def _changes(body: bodies.ConversationChange) -> dict[str, Any]:
-    changes = {name: getattr(body, name) for name in body.model_fields_set}
-    if "params" in changes:
-        changes["params"] = body.params.to_domain() if body.params else Params()
-    # What is not nullable is unset by its empty value.
-    if "metadata" in changes:
-        changes["metadata"] = body.metadata or {}
-    for mark in changes.keys() & {"archived", "pinned"}:
-        changes[mark] = bool(changes[mark])
-    if "reply_mode" in changes:
-        changes["reply_mode"] = body.reply_mode or ReplyMode.ALWAYS
-    return changes

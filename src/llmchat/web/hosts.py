@@ -7,7 +7,7 @@ from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from llmchat.errors import Problem
+from llmchat.problem import Problem
 from llmchat.web import problems
 from llmchat.web.requests import handshake_of
 

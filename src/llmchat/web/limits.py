@@ -58,7 +58,7 @@ class Limits:
             return
         allowed, window = await self._rates.take(_REQUESTS, who, self._requests_per_minute)
         if not allowed:
-            raise window.exceeded("You may send")
+            raise window.exceeded("You may send", "requests")
         request.state.rate_headers = headers_of(window)
 
     async def refuse_guessing(self, request: Request) -> None:
@@ -67,7 +67,7 @@ class Limits:
             _WRONG_KEYS, self.address_of(request), self._wrong_keys_per_minute
         )
         if window.remaining == 0:
-            raise window.exceeded("An address may send a wrong key")
+            raise window.exceeded("An address may send a wrong key", "wrong_keys")
 
     async def count_wrong_key(self, request: Request) -> None:
         await self._rates.take(_WRONG_KEYS, self.address_of(request), self._wrong_keys_per_minute)

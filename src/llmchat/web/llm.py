@@ -1,10 +1,12 @@
 """Models, their health, and calls that store nothing and answer when the whole answer is there."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 
+from llmchat.chat.templating import Call
 from llmchat.domain import Params, Role
 from llmchat.prompts import PromptMessage
 from llmchat.web import bodies, examples, schemas
@@ -16,6 +18,7 @@ from llmchat.web.deps import Caller, Use
 from llmchat.web.leaving import unless_gone
 from llmchat.web.problems import documented
 from llmchat.web.schemas import Shape
+from llmchat.web.template_bodies import CallTemplate, use_of
 
 router = APIRouter(prefix="/api/llm", route_class=Guarded)
 
@@ -63,6 +66,8 @@ class Generate(Body):
     model: ModelId | None = None
     """`provider/name`; when left out, the server's default."""
     params: bodies.Params | None = None
+    template: CallTemplate | None = None
+    """What the model is told first; its `model` and `params` are for what you leave out."""
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
@@ -86,6 +91,8 @@ class Chat(Body):
     model: ModelId | None = None
     """`provider/name`; when left out, the server's default."""
     params: bodies.Params | None = None
+    template: CallTemplate | None = None
+    """What the model is told before the messages."""
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
@@ -135,8 +142,8 @@ async def health(use: Use, caller: Caller) -> ModelsHealth:
 @router.post("/generate", tags=["plain calls"], responses=_FAILURES)
 async def generate(request: Request, body: Generate, use: Use, caller: Caller) -> Generated:
     """Complete a prompt. A text in, a text out. When you leave, the model's server is stopped."""
-    messages = [PromptMessage(Role.USER, body.prompt)]
-    work = use.asking.answer(caller, messages, body.model, _params(body.params))
+    call = await _call(use, caller, body, [PromptMessage(Role.USER, body.prompt)])
+    work = use.asking.answer(caller, call.messages, call.model, call.params)
     answer = await unless_gone(request, work)
     return Generated(
         text=answer.text,
@@ -150,8 +157,8 @@ async def generate(request: Request, body: Generate, use: Use, caller: Caller) -
 async def chat(request: Request, body: Chat, use: Use, caller: Caller) -> Chatted:
     """Answer messages. You keep the conversation: texts, images, and the calls and results of tools
     as in OpenAI's API. When you leave, the model's server is stopped."""
-    messages = [message.to_domain() for message in body.messages]
-    work = use.asking.answer(caller, messages, body.model, _params(body.params))
+    call = await _call(use, caller, body, [message.to_domain() for message in body.messages])
+    work = use.asking.answer(caller, call.messages, call.model, call.params)
     answer = await unless_gone(request, work)
     return Chatted(
         message=Reply(
@@ -165,5 +172,10 @@ async def chat(request: Request, body: Chat, use: Use, caller: Caller) -> Chatte
     )
 
 
-def _params(params: bodies.Params | None) -> Params:
-    return params.to_domain() if params else Params()
+async def _call(
+    use: Use, caller: Caller, body: Generate | Chat, messages: Sequence[PromptMessage]
+) -> Call:
+    params = body.params.to_domain() if body.params else Params()
+    return await use.templating.call(
+        caller, Call(messages, body.model, params), use_of(body.template)
+    )

@@ -60,9 +60,15 @@ TAGS = [
         "description": "OpenAI's API, for its clients: set their base URL to this server's `/v1`.",
     },
     {"name": "sharing", "description": "Who else reads or writes in a conversation."},
+    {
+        "name": "templates",
+        "description": "System prompts with names, in versions, for everybody to begin with.",
+    },
+    {"name": "experiments", "description": "Which version of a template does better."},
     {"name": "models", "description": "What can answer, and whether it does."},
     {"name": "keys", "description": "Who may call, and who calls."},
     {"name": "usage", "description": "What was used up, and what it cost."},
+    {"name": "admin", "description": "Who is there, what is being written; for admins."},
     {"name": "health", "description": "For those who operate the server."},
 ]
 
@@ -162,8 +168,10 @@ _IDS = {
     "/v1/responses": "The `id` of a response, or that of a generation with `resp_` for `gen_`.",
     "/v1/conversations": "The `id` of a conversation, wherever it was begun.",
     "/api/keys": "The `id` of a key, as the list of keys shows it.",
+    "/api/admin": "The `id` of anybody's generation, as `GET /api/admin/generations` shows it.",
     "/api/generations": "The `id` of a generation, as the answer to a send names it.",
 }
+_GUARDED = ("/api/", "/metrics")
 _WITHOUT_A_KEY = ("/api/session", "/api/shared/{secret}")
 _SECURITY_SCHEMES = {
     "key": {
@@ -204,7 +212,7 @@ class Documented(FastAPI):
             for path, operations in document["paths"].items():
                 for operation in operations.values():
                     _complete(path, operation)
-                    if path.startswith("/api/") and path not in _WITHOUT_A_KEY:
+                    if path.startswith(_GUARDED) and path not in _WITHOUT_A_KEY:
                         _guard(operation)
                     elif path.startswith("/v1/"):
                         openai_documents.complete(operation)

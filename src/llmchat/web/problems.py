@@ -21,15 +21,16 @@ from llmchat.errors import (
     LogGone,
     Malformed,
     NotFound,
-    Problem,
     ProviderError,
     RateLimited,
     ShuttingDown,
     Unauthenticated,
     UpstreamTimeout,
 )
+from llmchat.problem import Problem
 from llmchat.web.limits import headers_of_error
 from llmchat.web.openai import errors as openai
+from llmchat.web.watched import noted
 
 _log = structlog.get_logger(__name__)
 
@@ -125,6 +126,7 @@ def encode(problem: Problem, *, instance: str | None, request_id: str | None) ->
 async def _ours(request: Request, error: Exception) -> Response:
     if not isinstance(error, LlmchatError):
         raise error
+    noted(request.app.state.onlooker, error)
     problem = error.problem()
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # A model's server may quote the prompt in its errors: they are for who has written it.
@@ -253,6 +255,7 @@ _EXPLAINED: Mapping[int, tuple[str, Problem]] = {
             limit=60,
             remaining=0,
             retry_after_seconds=12,
+            kind="requests",
         ).problem(),
     ),
     503: (

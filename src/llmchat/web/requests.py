@@ -1,6 +1,7 @@
 """What every request gets: an id, and headers that keep its answer where it belongs."""
 
 import re
+from dataclasses import replace
 
 import structlog
 from starlette.datastructures import MutableHeaders
@@ -8,6 +9,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llmchat.ids import new_id
+from llmchat.origin import ORIGIN
 
 _GIVEN_ID = re.compile(rb"[0-9A-Za-z_.:-]{1,128}")
 RAW_SEND = "raw_send"
@@ -42,6 +44,7 @@ class RequestContext:
             return
         request_id = _request_id(scope)
         scope.setdefault("state", {}).update({"request_id": request_id, RAW_SEND: send})
+        ORIGIN.set(replace(ORIGIN.get(), request_id=request_id))
         private = scope["path"].startswith(_USER_DATA)
 
         async def send_with_headers(message: Message) -> None:

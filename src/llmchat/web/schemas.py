@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from llmchat import domain, errors, events
+from llmchat import domain, events, problem
 from llmchat.domain import ReplyMode, Role, Status
 from llmchat.web.contents import ContentPart, ToolCall, calls_of, content_of
 
@@ -68,6 +68,13 @@ class Timing(Shape):
     total_seconds: float | None
 
 
+class GivenTemplate(Shape):
+    name: str
+    version: int
+    experiment: str | None
+    variant: str | None
+
+
 class Conversation(Shape):
     id: str
     title: str | None
@@ -88,6 +95,8 @@ class Conversation(Shape):
     """Of its settings or its messages."""
     reply_mode: ReplyMode
     """When the model answers: `always`, or when a message has `@model` in it."""
+    template: GivenTemplate | None
+    """What it began with, chosen by an A/B experiment where one is named."""
 
 
 class ActiveGeneration(Shape):
@@ -252,27 +261,13 @@ def timing_of(timing: domain.Timing | None) -> Timing | None:
     return None if timing is None else Timing.model_validate(timing)
 
 
-def problem_of(problem: errors.Problem | None) -> Problem | None:
-    return None if problem is None else Problem(**problem.as_json())
+def problem_of(found: problem.Problem | None) -> Problem | None:
+    return None if found is None else Problem(**found.as_json())
 
 
 def conversation_members(found: domain.Conversation) -> dict[str, Any]:
-    return {
-        "id": found.id,
-        "title": found.title,
-        "system_prompt": found.system_prompt,
-        "model": found.model,
-        "params": found.params.as_json(),
-        "metadata": found.metadata,
-        "archived": found.archived,
-        "pinned": found.pinned,
-        "active_leaf": found.active_leaf,
-        "role": found.role,
-        "generating": found.generating,
-        "created_at": found.created_at,
-        "updated_at": found.updated_at,
-        "reply_mode": found.reply_mode,
-    }
+    names = Conversation.model_fields.keys() - {"params"}
+    return {name: getattr(found, name) for name in names} | {"params": found.params.as_json()}
 
 
 def _generation(found: domain.Generation) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from llmchat.store.drafts import ConversationDraft
 from llmchat.web import bodies, schemas
 from llmchat.web.audit import noting
 from llmchat.web.auth import Guarded
-from llmchat.web.bounds import CleanText, ModelId, Text
+from llmchat.web.bounds import CleanText, ModelId, SessionId, Text
 from llmchat.web.deps import Caller, Idempotency, Use
 from llmchat.web.problems import documented
 from llmchat.web.schemas import Shape
+from llmchat.web.template_bodies import TemplateUse, use_of
 
 
 class _AnyName(Convertor[str]):
@@ -35,7 +36,6 @@ class _AnyName(Convertor[str]):
 register_url_convertor("name", _AnyName())
 router = APIRouter(prefix="/api/llm/chat/session", tags=["sessions"], route_class=Guarded)
 
-SessionId = Annotated[CleanText, Field(min_length=1, max_length=128)]
 SessionPath = Annotated[
     CleanText,
     Path(
@@ -57,6 +57,9 @@ class SessionChat(bodies.Body):
     message: Annotated[Text, Field(min_length=1)]
     system_prompt: Text | None = None
     """Of the conversation; only its first message sets it."""
+    template: TemplateUse | None = None
+    """Begin with a template of the server's, instead of a `system_prompt`; a session that is there
+    already goes on as it began."""
     model: ModelId | None = None
     """`provider/name`; when left out, the conversation's, then the server's default."""
     params: bodies.Params | None = None
@@ -102,7 +105,7 @@ async def chat(
     draft = ConversationDraft(
         system_prompt=body.system_prompt, model=body.model, external_id=body.session_id
     )
-    conversation = await use.history.open_session(caller, draft)
+    conversation = await use.templating.open_session(caller, draft, use_of(body.template))
     params = body.params.to_domain() if body.params else Params()
     ask = Ask(body.model, params, OnBusy.QUEUE, idempotency)
     turn = await use.chat.send(caller, conversation.id, body.message, ask)

@@ -23,8 +23,9 @@ _QUIET = logging.getLogger("websockets.server")
 
 class BoundedSocket(WebSocketsSansIOProtocol):
     """A connection that has become a socket. uvicorn alone takes a whole packet of small messages
-    at once, keeps fragments without end, answers pings to whoever reads none of the answers, and
-    never lets go of a connection that is closed while its client has stopped reading."""
+    at once, keeps fragments without end, answers pings to whoever reads none of the answers, takes
+    for dead who sends faster than we take, and never lets go of a connection that is closed while
+    its client has stopped reading."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -107,6 +108,10 @@ class BoundedSocket(WebSocketsSansIOProtocol):
             self.handshake_complete = True
 
     def keepalive_timeout(self) -> None:
+        if (self._unread or self.read_paused) and not self._failed:
+            # Its answer may be behind what we have not taken yet: we are slow, and it is not dead.
+            self.pong_timer = self.loop.call_later(self.ping_timeout or 0, self.keepalive_timeout)
+            return
         super().keepalive_timeout()
         self._let_go()
 

@@ -26,15 +26,19 @@ from llmchat.chat.watching import GenerationEvents, Idle, Sight, Snapshot
 from llmchat.domain import Conversation
 from llmchat.events import Delta, Entry, Failed, Finished, Reset, Started, ToolCall, name_of
 from llmchat.tasks import cancel
+from llmchat.web.accesslog import EVENTS_SENT
 from llmchat.web.lines import line_json
+from llmchat.web.once import Once
 from llmchat.web.requests import RAW_SEND
 from llmchat.web.schemas import conversation_of, message_of, usage_of
 
+_END_OF_EVENT = b"\n\n"
 _RETRY = b"retry: 1000\n\n"
 # Like all others, but made without a dictionary: most frames are these.
 _DELTA = b'id: %d\nevent: delta\ndata: {"offset":[%d,%d],"channel":"%b","text":%b}\n\n'
 _HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
 _LARGE_CHARS = 2048
+_announced: Once[bytes] = Once(64)
 _HINT_MILLISECONDS = (500, 3000)
 # Made once: for each response the library builds these, a lock and more.
 _HEADERS = EventSourceResponse(iter(()), headers={"Cache-Control": "no-store"}).raw_headers
@@ -57,6 +61,7 @@ class EventStream(Response):
         self.background = None
         self._frames = frames
         self._over = over
+        self._events = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         send_frame = scope.get("state", {}).get(RAW_SEND, send)
@@ -68,6 +73,7 @@ class EventStream(Response):
         finally:
             self._over()
             await cancel(streaming)
+            scope.setdefault("state", {})[EVENTS_SENT] = self._events
         if not streaming.cancelled():
             streaming.result()
 
@@ -77,6 +83,7 @@ class EventStream(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
         async with aclosing(self._frames):
             async for frame in self._frames:
+                self._events += frame.count(_END_OF_EVENT)
                 await send_frame({"type": "http.response.body", "body": frame, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -124,7 +131,7 @@ def _sight(sight: Sight) -> bytes:
         case Idle():
             return _HEARTBEAT
         case _:
-            return _announcement(sight)
+            return _announced(sight, lambda: _announcement(sight))
 
 
 def _announcement(announcement: Announcement | Passing) -> bytes:

@@ -66,12 +66,34 @@ class UsageSum(UsageTotal):
     """The id of an API key; null where none was sent."""
     conversation_id: str | None = None
     """Null for what nobody stored. A conversation may be gone by now."""
+    user: str | None = None
 
 
 class UsageReport(Shape):
     items: list[UsageSum]
     """Days in their order; all else with the most tokens first, and no more than 1000."""
     total: UsageTotal
+
+
+class Allowed(Shape):
+    """One number of an allowance, and how much of it is gone."""
+
+    whose: Literal["user", "key"]
+    """`user`: of all your requests; `key`: of those with the key that you sent."""
+    unit: Literal["tokens", "usd"]
+    period: Literal["day", "month"]
+    """Of UTC."""
+    most: float
+    used: float
+    reserved: float
+    """Put aside for answers that are being written."""
+    left: float
+    resets_at: datetime
+
+
+class Allowances(Shape):
+    items: list[Allowed]
+    """None where you may use up any amount."""
 
 
 def _moment(text: object, *, ends: bool = False) -> datetime:
@@ -142,6 +164,13 @@ async def usage(
     name = _MEMBER.get(question.group_by, str(question.group_by))
     items = [UsageSum(**{name: found.name}, **_members(found)) for found in report.sums]
     return UsageReport(items=items, total=UsageTotal(**_members(report.total)))
+
+
+@router.get("/usage/allowances", responses=documented(503))
+async def allowances(use: Use, me: Me) -> Allowances:
+    """See what is left. Of each allowance of yours, and of the key that you sent."""
+    found = await use.spending.standings(me.user)
+    return Allowances(items=[Allowed.model_validate(standing) for standing in found])
 
 
 def as_csv(report: Report, group: Group) -> str:

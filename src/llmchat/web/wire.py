@@ -11,8 +11,9 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from llmchat.errors import Malformed, Problem
+from llmchat.errors import Malformed
 from llmchat.ids import new_id
+from llmchat.problem import Problem
 from llmchat.web import problems
 from llmchat.web.socketwire import PATH
 

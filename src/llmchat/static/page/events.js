@@ -4,8 +4,10 @@
  * Names and what comes with them:
  *
  * - `place`: another conversation was opened, or none (`null`)
+ * - `view`: a view was opened above the conversation, or closed (`null`)
  * - `conversation`: its settings, its title or its active branch changed, here or elsewhere
  * - `deleted`: a conversation is gone, here or elsewhere
+ * - `members`: somebody became a member of a conversation, or is none any more
  * - `generating`: answers began, or ended, in a conversation
  * - `signed-out`: the server does not know us (any more); `signed-in`: it does (again)
  * - `me`: who is signed in

@@ -6,6 +6,9 @@ import { OpenConversation } from "./chat/conversation.js";
 import { showConversation } from "./chat/pane.js";
 import { Events } from "./events.js";
 import { createPlace } from "./place.js";
+import { showCalling } from "./room/calling.js";
+import { showPeople } from "./room/people.js";
+import { Room } from "./room/room.js";
 import { showModels } from "./shell/models.js";
 import { showSettings } from "./shell/settings.js";
 import { showShare } from "./shell/share.js";
@@ -13,11 +16,13 @@ import { listenForShortcuts } from "./shell/shortcuts.js";
 import { showSidebar } from "./shell/sidebar.js";
 import { showSignIn } from "./shell/signin.js";
 import { showTheme } from "./shell/theme.js";
+import { showViews } from "./shell/views.js";
 
 const events = new Events();
 const api = createApi(events);
 const place = createPlace(events);
 const conversation = new OpenConversation({ api, events, place });
+const room = new Room({ api, events, place, conversation });
 
 /** @type {import("./types").App} */
 const app = {
@@ -25,6 +30,7 @@ const app = {
   place,
   events,
   conversation,
+  room,
   choices: { current: () => ({}), draft: () => ({}) },
 };
 
@@ -34,9 +40,12 @@ for (const show of [
   showSettings,
   showShare,
   showSidebar,
+  showViews,
   showSignIn,
+  showPeople,
   showConversation,
   showComposer,
+  showCalling,
   listenForShortcuts,
 ]) {
   show(app);

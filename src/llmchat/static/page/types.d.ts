@@ -3,6 +3,7 @@
 import type { Events } from "./events.js";
 import type { Problem } from "./api.js";
 import type { OpenConversation } from "./chat/conversation.js";
+import type { Room } from "./room/room.js";
 
 export type Role = "system" | "user" | "assistant" | "tool";
 export type Status = "queued" | "streaming" | "complete" | "stopped" | "failed" | "interrupted";
@@ -58,6 +59,8 @@ export interface Message {
   conversation_id: string;
   parent_id: string | null;
   role: Role;
+  /** The user who sent it; null: an answer. */
+  author?: string | null;
   content: Content;
   reasoning: string;
   tool_calls: StoredToolCall[];
@@ -87,6 +90,7 @@ export interface Conversation {
   pinned?: boolean;
   active_leaf?: string | null;
   role?: "owner" | "editor" | "viewer";
+  reply_mode?: "always" | "addressed";
   generating?: boolean;
 }
 
@@ -102,8 +106,10 @@ export interface Me {
 
 export interface EventMap {
   place: string | null;
+  view: View | null;
   conversation: Conversation;
   deleted: string;
+  members: string;
   generating: { id: string; generating: boolean };
   "signed-out": Problem;
   "signed-in": null;
@@ -132,9 +138,27 @@ export interface Api {
   delete(path: string, options?: RequestOptions): Promise<any>;
 }
 
+export type ViewName = "usage" | "admin" | "templates" | "experiments";
+/** What is open above the conversation: `of` names one thing in it. */
+export interface View {
+  name: ViewName;
+  of: string | null;
+  query: URLSearchParams;
+  address: string;
+}
+/** What the module of a view gives: what to show. When `left` is aborted, it asks for nothing more. */
+export interface ViewModule {
+  show(app: App, view: View, left: AbortSignal): HTMLElement;
+}
+
 export interface Place {
   /** The open conversation's id; null: a new one, which does not exist yet. */
   readonly id: string | null;
+  readonly view: View | null;
+  /** Opens the view that has this address, such as `#/usage`. */
+  show(address: string): void;
+  /** The open view has another address from now on; nothing is shown anew. */
+  note(address: string): void;
   address(id: string | null): string;
   open(id: string | null, options?: { replace?: boolean }): void;
   /** Tells the first `place`, once everybody listens. */
@@ -150,6 +174,7 @@ export interface Choices {
     system_prompt?: string | null;
     model?: string | null;
     params?: Record<string, unknown>;
+    reply_mode?: "always" | "addressed";
   };
 }
 
@@ -160,4 +185,6 @@ export interface App {
   choices: Choices;
   /** The open one: `current` is as the server last told, null when it is new or not loaded yet. */
   conversation: OpenConversation;
+  /** The open one as a room of several people. */
+  room: Room;
 }

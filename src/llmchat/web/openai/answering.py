@@ -91,7 +91,7 @@ async def _streamed(
 ) -> Response:
     """Who leaves before its first token ends it, too."""
     question = body.to_question()
-    with use.places.take(use.door.counted_as(request, caller)) as place:
+    with use.places.take(use.door.counted_as(request, caller), "openai") as place:
         asking = use.asking.stream(
             caller.user,
             question.messages,

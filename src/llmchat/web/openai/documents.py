@@ -9,12 +9,12 @@ from llmchat.errors import (
     Forbidden,
     Invalid,
     NotFound,
-    Problem,
     RateLimited,
     ShuttingDown,
     Unauthenticated,
     UpstreamTimeout,
 )
+from llmchat.problem import Problem
 from llmchat.web.openai.errors import MEDIA_TYPE, error_of
 from llmchat.web.openai.shapes import OpenAIFailure
 
@@ -78,6 +78,7 @@ _EXPLAINED: Mapping[int, tuple[str, Problem]] = {
             limit=60,
             remaining=0,
             retry_after_seconds=12,
+            kind="requests",
         ).problem(),
     ),
     503: (

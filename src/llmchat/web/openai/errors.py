@@ -12,7 +12,6 @@ from llmchat.errors import (
     Invalid,
     Malformed,
     NotFound,
-    Problem,
     PromptTooLong,
     RateLimited,
     Unauthenticated,
@@ -22,6 +21,7 @@ from llmchat.errors import (
     UpstreamTooLarge,
     UpstreamUnauthorized,
 )
+from llmchat.problem import Problem
 
 PREFIX = "/v1"
 MEDIA_TYPE = "application/json"

@@ -4,8 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llmchat.errors import LlmchatError, Problem, Unavailable
+from llmchat.errors import LlmchatError, Unavailable
 from llmchat.events import Entry, Event, Usage
+from llmchat.problem import Problem
 from llmchat.web.lines import line_json
 from llmchat.web.openai.completion import usage_json
 from llmchat.web.openai.errors import error_of

@@ -71,7 +71,7 @@ async def _streamed(
     request: Request, use: Services, caller: Principal, turn: Turn, body: ChatRequest
 ) -> Response:
     generation = turn.generation
-    with use.places.take(use.door.counted_as(request, caller)) as place:
+    with use.places.take(use.door.counted_as(request, caller), "openai") as place:
         batches = await use.chat.follow(
             caller.user, generation.id, after=0, idle_seconds=use.heartbeat_seconds
         )

@@ -93,7 +93,7 @@ async def unstored(
         events += [*answer.tool_calls, answer.end]
         before = begun(id, answer.model, _now(), body.repeated)
         return _json(response_after(before, _entries(id, events), ended_at=_now()))
-    with use.places.take(use.door.counted_as(request, caller)) as place:
+    with use.places.take(use.door.counted_as(request, caller), "openai") as place:
         asking = use.asking.stream(*asked, idle_seconds=use.heartbeat_seconds)
         stream = await unless_gone(request, asking)
         frames = ResponseFrames(begun(id, stream.model, _now(), body.repeated))
@@ -167,7 +167,7 @@ async def _stream(
     frames: ResponseFrames,
     left: Callable[[], None] | None,
 ) -> Response:
-    with use.places.take(use.door.counted_as(request, caller)) as place:
+    with use.places.take(use.door.counted_as(request, caller), "openai") as place:
         batches = await use.responses.follow(
             caller.user, response_id(generation.id), idle_seconds=use.heartbeat_seconds
         )

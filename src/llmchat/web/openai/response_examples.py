@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from llmchat.web.openai.response_object import ECHOED
+
 Example = dict[str, Any]
 
 _MODEL, _ANSWER = "demo/echo", "You said: the quick brown fox"
@@ -30,29 +32,7 @@ RESPONSE: Example = {
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": 10,
     },
-    "background": False,
-    "conversation": None,
-    "frequency_penalty": 0,
-    "instructions": None,
-    "max_output_tokens": None,
-    "max_tool_calls": None,
-    "metadata": {},
-    "parallel_tool_calls": True,
-    "presence_penalty": 0,
-    "previous_response_id": None,
-    "prompt_cache_key": None,
-    "reasoning": None,
-    "safety_identifier": None,
-    "service_tier": "default",
-    "store": True,
-    "temperature": 1.0,
-    "text": {"format": {"type": "text"}},
-    "tool_choice": "auto",
-    "tools": [],
-    "top_logprobs": 0,
-    "top_p": 1.0,
-    "truncation": "disabled",
-    "user": None,
+    **ECHOED,
 }
 OPENAI_CONVERSATION: Example = {
     "id": "conv_8DmOPrLkO6tHQTwKF2VHCrh",

@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from llmchat.domain import Status
-from llmchat.errors import Problem, RateLimited, UpstreamRateLimited
+from llmchat.errors import RateLimited, UpstreamRateLimited
 from llmchat.events import Failed, Finished, Terminal, Usage
+from llmchat.problem import Problem
 
 Json = Mapping[str, Any]
 

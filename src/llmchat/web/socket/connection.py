@@ -21,6 +21,7 @@ from llmchat.web.deps import Services
 from llmchat.web.socket import encoders, frames
 from llmchat.web.socket.outbox import Outbox
 from llmchat.web.socket.pace import FRAMES_PER_SECOND, Pace
+from llmchat.web.watched import noted
 
 NO_LONGER_ADMITTED = 4401
 RESTART = 1012
@@ -79,6 +80,7 @@ class Connection:
             ref = frames.ref_of(members)
             await take(frames.frame_of(members))
         except LlmchatError as error:
+            noted(self._use.onlooker, error)
             await self.outbox.put(encoders.error(error.problem(), ref))
 
     async def _send(self) -> None:
@@ -115,4 +117,5 @@ def _too_fast() -> RateLimited:
         limit=int(FRAMES_PER_SECOND),
         remaining=0,
         retry_after_seconds=1,
+        kind="frames",
     )

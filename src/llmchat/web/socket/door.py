@@ -41,7 +41,7 @@ async def connect(socket: WebSocket) -> None:
     refuse_elsewhere(request, use.socket_origins)
     me = await use.door.admit_socket(request)
     use.rooms.refuse_when_over()
-    with use.places.take(use.door.counted_as(request, me)):
+    with use.places.take(use.door.counted_as(request, me), "websocket"):
         offered = SUBPROTOCOL in socket.scope["subprotocols"]
         await socket.accept(SUBPROTOCOL if offered else None)
         connection = Connection(socket, use, me)

@@ -14,13 +14,15 @@ from llmchat.chat.feed import (
 )
 from llmchat.chat.rooms import Company
 from llmchat.chat.watching import Snapshot
-from llmchat.errors import Problem
 from llmchat.events import Delta, Entry, name_of
 from llmchat.ids import ConversationId, GenerationId
+from llmchat.problem import Problem
+from llmchat.web.once import Once
 from llmchat.web.schemas import conversation_of, message_of
 from llmchat.web.sse import event_members
 
 _LARGE_CHARS = 2048
+_announced: Once[bytes] = Once(64)
 
 
 def frame(type: str, ref: str | None = None, /, **members: Any) -> bytes:
@@ -43,6 +45,12 @@ def joined(snapshot: Snapshot, company: Company, ref: str | None) -> bytes:
 
 
 def announcement(id: ConversationId, news: MessageAdded | ConversationChanged | Passing) -> bytes:
+    return _announced(news, lambda: _encode_announcement(id, news))
+
+
+def _encode_announcement(
+    id: ConversationId, news: MessageAdded | ConversationChanged | Passing
+) -> bytes:
     match news:
         case MessageAdded(message):
             shown = message_of(message).model_dump(mode="json")

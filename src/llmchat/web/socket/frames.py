@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from llmchat.domain import OnBusy, Role
-from llmchat.errors import Invalid, Malformed, Problem
+from llmchat.errors import Invalid, Malformed
+from llmchat.problem import Problem
 from llmchat.prompts import PromptMessage
 from llmchat.store.drafts import IdempotencyKey
 from llmchat.text import clean
@@ -33,6 +34,9 @@ class ClientFrame(Body):
 class JoinRoom(ClientFrame):
     type: Literal["join_room"]
     conversation_id: Id
+    follow: bool = True
+    """False for who reads along by another way, the conversation's stream: who is there, and who is
+    typing, is told, and what is said is not."""
 
 
 class LeaveRoom(ClientFrame):

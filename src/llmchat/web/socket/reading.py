@@ -2,8 +2,15 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
-from llmchat.chat.feed import ConversationDeleted, GenerationStarted, MemberRemoved
+from llmchat.chat.feed import (
+    ConversationDeleted,
+    GenerationStarted,
+    MemberRemoved,
+    PresenceChanged,
+    TypingChanged,
+)
 from llmchat.chat.rooms import Company
 from llmchat.chat.watching import GenerationEvents, Idle, Sight, Snapshot
 from llmchat.errors import NotFound
@@ -80,6 +87,19 @@ class RoomReading:
                 pass
             case _:
                 await self._outbox.put(encoders.announcement(self._id, sight))
+
+
+class CompanyReading(RoomReading):
+    """The same, for who reads what is said elsewhere."""
+
+    async def _tell(self, sight: Sight) -> None:
+        match sight:
+            case Snapshot():
+                await super()._tell(replace(sight, generations=()))
+            case PresenceChanged() | TypingChanged():
+                await super()._tell(sight)
+            case _:
+                pass
 
 
 async def follow(

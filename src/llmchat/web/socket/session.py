@@ -17,7 +17,8 @@ from llmchat.web.contents import parts_of, text_of
 from llmchat.web.deps import Services
 from llmchat.web.socket import encoders, frames
 from llmchat.web.socket.outbox import Outbox
-from llmchat.web.socket.reading import RoomReading, follow
+from llmchat.web.socket.reading import CompanyReading, RoomReading, follow
+from llmchat.web.watched import noted
 
 MOST_ROOMS = 32
 MOST_FOLLOWED = 32
@@ -52,7 +53,7 @@ class Session:
             case frames.Ping():
                 await self._answer("pong", frame.ref)
             case frames.JoinRoom():
-                await self._join(ConversationId(frame.conversation_id), frame.ref)
+                await self._join(ConversationId(frame.conversation_id), frame)
             case frames.LeaveRoom():
                 await self._leave_room(ConversationId(frame.conversation_id), frame.ref)
             case frames.Typing():
@@ -75,15 +76,16 @@ class Session:
         self._me.require(Scope.CHAT)
         await self._use.door.count(self._request, self._me)
 
-    async def _join(self, id: ConversationId, ref: str | None) -> None:
+    async def _join(self, id: ConversationId, frame: frames.JoinRoom) -> None:
         if id not in self._rooms and len(self._rooms) >= MOST_ROOMS:
             raise _too_many(f"A socket is in {MOST_ROOMS} rooms at once.", MOST_ROOMS)
         idle_seconds = self._use.heartbeat_seconds
         sights = await self._use.rooms.enter(self._me.user, id, idle_seconds=idle_seconds)
         await self._leave(id)
-        room = RoomReading(id, sights, self._outbox, self._use.rooms.company, self._unfollow_all)
+        kind = RoomReading if frame.follow else CompanyReading
+        room = kind(id, sights, self._outbox, self._use.rooms.company, self._unfollow_all)
         try:
-            await room.begin(ref)
+            await room.begin(frame.ref)
         except BaseException:
             await room.leave()
             raise
@@ -133,9 +135,9 @@ class Session:
                 parts=parts_of(frame.content),
             )
         except LlmchatError as error:
+            noted(self._use.onlooker, error)
             await self._outbox.put(encoders.message_error(id, error.problem(), frame.ref))
             return
-        self._use.rooms.sent(self._me.user, id)
         generation_id = None if isinstance(said, Note) else said.generation.id
         delivered = {"message_id": said.message.id, "generation_id": generation_id}
         await self._answer("message_status", frame.ref, **told, status="delivered", **delivered)
@@ -190,6 +192,7 @@ class Session:
         try:
             await work()
         except LlmchatError as error:
+            noted(self._use.onlooker, error)
             await self._outbox.put(encoders.error(error.problem(), ref))
 
     async def _ask(self, frame: frames.LlmRequest) -> None:
@@ -197,6 +200,7 @@ class Session:
             await self._change()
             await self._answered(frame)
         except LlmchatError as error:
+            noted(self._use.onlooker, error)
             at = datetime.now(UTC)
             told = encoders.llm_error(frame.conversation_id, error.problem(), at, frame.ref)
             await self._outbox.put(told)
@@ -232,4 +236,6 @@ def _ask_of(frame: frames.SendMessage | frames.LlmRequest, on_busy: OnBusy) -> A
 
 
 def _too_many(what: str, limit: int) -> RateLimited:
-    return RateLimited(what, limit=limit, remaining=0, retry_after_seconds=_RETRY_SECONDS)
+    return RateLimited(
+        what, limit=limit, remaining=0, retry_after_seconds=_RETRY_SECONDS, kind="frames"
+    )

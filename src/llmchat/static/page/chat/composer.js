@@ -61,6 +61,7 @@ class Composer {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#keep(), KEEP_MILLISECONDS);
       this.#showButton();
+      this.#app.room.typed(question.value);
     };
     question.onpaste = (event) => {
       const files = [...(event.clipboardData?.files ?? [])].filter(({ type }) => type.startsWith("image/"));
@@ -71,6 +72,7 @@ class Composer {
     addEventListener("pagehide", () => this.#keep());
     events.on("place", (id) => this.#open(id));
     conversation.subscribe(() => this.#showButton());
+    this.#app.room.subscribe(() => this.#showButton());
     dropOldDrafts();
     this.#showButton();
     this.#question.value = draftOf(null);
@@ -101,13 +103,16 @@ class Composer {
   #send() {
     const text = this.#question.value;
     if (!text.trim() && !this.#images.urls.length) return;
-    if (this.#app.conversation.isGenerating || this.#mine().length) return notice(BUSY);
+    const { choices, conversation, place, room } = this.#app;
+    const isInRoom = room.isShared;
+    // People talk at once: their messages wait for each other, and nobody for a turn to write.
+    if (!isInRoom && (conversation.isGenerating || this.#mine().length)) return notice(BUSY);
     notice("");
-    const { choices, place } = this.#app;
     this.#question.value = "";
     this.#keep();
     const images = this.#images.take();
-    this.#outbox.add({ conversation: place.id, text, images, choice: choices.current(), draft: choices.draft() });
+    const choice = isInRoom ? { ...choices.current(), on_busy: /** @type {const} */ ("queue") } : choices.current();
+    this.#outbox.add({ conversation: place.id, text, images, choice, draft: choices.draft(), isInRoom });
     this.#app.events.tell("sent", null);
     this.#question.focus();
   }
@@ -138,7 +143,9 @@ class Composer {
   }
 
   #showButton() {
-    const isStop = this.#app.conversation.isGenerating;
+    const { conversation, room } = this.#app;
+    const isWritten = !!this.#question.value.trim() || this.#images.urls.length > 0;
+    const isStop = conversation.isGenerating && !(room.isShared && isWritten);
     const button = this.#button;
     if (button.childElementCount && isStop === this.#isStop) return;
     this.#isStop = isStop;
@@ -159,7 +166,7 @@ class Composer {
     for (const letter of mine) {
       const shown = this.#pending.get(letter) ?? this.#draw(letter);
       this.#pending.set(letter, shown);
-      shown.classList.toggle("waiting", letter.isWaiting);
+      this.#showState(shown, letter);
       byId("messages", HTMLElement).append(shown);
     }
     byId("welcome", HTMLElement).hidden ||= mine.length > 0;
@@ -167,9 +174,11 @@ class Composer {
 
   /** @param {Letter} letter */
   #draw(letter) {
-    const cancel = element("button", { type: "button", class: "button plain small" }, "Take it back");
+    const cancel = element("button", { type: "button", class: "button plain small cancel" }, "Take it back");
     cancel.onclick = () => this.#outbox.takeBack(letter);
-    const state = element("p", { class: "state", role: "status" }, "Not sent yet: it goes out as soon as the server is there. ", cancel);
+    const again = element("button", { type: "button", class: "button plain small again" }, "Try again");
+    again.onclick = () => this.#outbox.tryAgain(letter);
+    const state = element("p", { class: "state" }, element("span", { role: "status" }), again, cancel);
     const bubble = element(
       "div",
       { class: "bubble" },
@@ -177,5 +186,19 @@ class Composer {
       element("div", { class: "text", dir: "auto" }, letter.text),
     );
     return element("article", { class: "message user pending", ariaLabel: "You" }, bubble, state);
+  }
+
+  /**
+   * @param {HTMLElement} shown
+   * @param {Letter} letter
+   */
+  #showState(shown, { isWaiting, problem }) {
+    shown.classList.toggle("waiting", isWaiting);
+    shown.classList.toggle("failed", !!problem);
+    const said = problem
+      ? `Not delivered. ${advice(problem)}`
+      : isWaiting ? "Not sent yet: it goes out as soon as the server is there." : "Sending…";
+    const line = shown.querySelector(".state > span");
+    if (line && line.textContent !== said) line.textContent = said;
   }
 }

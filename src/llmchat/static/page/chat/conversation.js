@@ -210,12 +210,12 @@ export class OpenConversation {
     return this.#older;
   }
 
-  /** @param {{message: Message, reply: Message}} accepted A 202: the stream tells it too. */
+  /** @param {{message: Message, reply: Message | null}} accepted A 202: the stream tells it too. */
   accept({ message, reply }) {
     if (message.conversation_id !== this.id) return;
     this.#leaf = null;
     this.#reduce("message", message);
-    this.#reduce("message", reply);
+    if (reply) this.#reduce("message", reply);
   }
 
   async stop() {

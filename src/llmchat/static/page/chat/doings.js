@@ -16,6 +16,10 @@ export class Doings {
     this.#app = app;
   }
 
+  get room() {
+    return this.#app.room;
+  }
+
   /** @param {() => Promise<unknown>} work @returns {Promise<boolean>} Whether it worked. */
   async #do(work) {
     if (this.#busy) return false; // A second click.

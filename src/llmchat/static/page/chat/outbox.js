@@ -16,10 +16,12 @@ import { quietly } from "./drafts.js";
  * @property {string} text
  * @property {string[]} images Data URLs, in memory alone.
  * @property {number} imageCount
- * @property {{model?: string | null, params?: Record<string, unknown>}} choice
+ * @property {{model?: string | null, params?: Record<string, unknown>, on_busy?: "queue"}} choice
  * @property {Record<string, unknown>} draft What the conversation is to be made with.
  * @property {number} at When it was last tried.
  * @property {boolean} isWaiting It was tried, and the server could not be reached.
+ * @property {boolean} [isInRoom] Others are there: what is refused stays where it is, for more may be written by now.
+ * @property {Problem | null} [problem] Why it was refused; it is not sent again by itself.
  */
 
 const PREFIX = "llmchat.outbox.";
@@ -74,11 +76,18 @@ export class Outbox {
     else if (letter.tab === this.#tab || isOrphan) this.#giveBack(letter, null);
   }
 
-  /** @param {Pick<Letter, "conversation" | "text" | "images" | "choice" | "draft">} said */
+  /** @param {Pick<Letter, "conversation" | "text" | "images" | "choice" | "draft" | "isInRoom">} said */
   add(said) {
     const letter = { ...said, key: newKey(), tab: this.#tab, imageCount: said.images.length, at: Date.now(), isWaiting: false };
     this.letters.push(letter);
     this.#keep(letter);
+    this.#changed();
+    this.#flush();
+  }
+
+  /** What was refused may be accepted now. @param {Letter} letter */
+  tryAgain(letter) {
+    letter.problem = null;
     this.#changed();
     this.#flush();
   }
@@ -90,7 +99,7 @@ export class Outbox {
 
   /** @param {Letter} letter */
   #keep(letter) {
-    quietly(() => localStorage.setItem(PREFIX + letter.key, JSON.stringify({ ...letter, images: [] })));
+    quietly(() => localStorage.setItem(PREFIX + letter.key, JSON.stringify({ ...letter, images: [], problem: null })));
   }
 
   /** @param {Letter} letter */
@@ -114,7 +123,7 @@ export class Outbox {
     if (this.#isSending) return;
     this.#isSending = true;
     try {
-      while (this.letters.length) await this.#send(this.letters[0]);
+      for (let next; (next = this.letters.find(({ problem }) => !problem));) await this.#send(next);
       this.#failures = 0;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
@@ -126,7 +135,7 @@ export class Outbox {
 
   /** @param {Problem} problem */
   #later({ status, retryAfter }) {
-    for (const letter of this.letters) letter.isWaiting = true;
+    for (const letter of this.letters) letter.isWaiting = !letter.problem;
     this.#changed();
     if (status === 401) return; // Until somebody has signed in.
     const pause = Math.max(retryAfter ?? 0, Math.min(2 ** this.#failures, LONGEST_PAUSE_SECONDS));
@@ -145,7 +154,9 @@ export class Outbox {
       this.#drop(letter);
     } catch (error) {
       if (!(error instanceof Problem) || error.isPassing || error.status === 401) throw error;
-      this.#giveBack(letter, error);
+      if (!letter.isInRoom) return this.#giveBack(letter, error);
+      letter.problem = error;
+      this.#changed();
     }
   }
 

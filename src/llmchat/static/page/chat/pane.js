@@ -23,6 +23,7 @@ export function showConversation(app) {
   const pane = new Pane(app);
   showStatus(app);
   app.conversation.subscribe(() => pane.changed());
+  app.room.subscribe(() => pane.changed());
   app.events.on("place", () => pane.begin());
   app.events.on("sent", () => pane.toEnd());
 }

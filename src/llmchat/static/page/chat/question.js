@@ -19,18 +19,28 @@ export class QuestionView {
   #images = element("div", { class: "images" });
   #bubble = element("div", { class: "bubble" }, this.#images, this.#text);
   #tools = element("div", { class: "tools" });
+  #author = element("p", { class: "author" });
+  /** As it was shown last. */
+  #room = "";
 
   /** @param {Doings} doings */
   constructor(doings) {
     this.#doings = doings;
-    this.element = element("article", { class: "message user", ariaLabel: "You" }, this.#bubble, this.#tools);
+    this.element = element("article", { class: "message user", ariaLabel: "You" }, this.#author, this.#bubble, this.#tools);
   }
 
   /** @param {Message} message */
   update(message) {
-    if (this.#message === message) return;
+    const { room } = this.#doings;
+    const others = room.isOthers(message) ? message.author ?? "" : "";
+    const now = JSON.stringify([others, room.isShared]);
+    if (this.#message === message && this.#room === now) return;
     const before = this.#message;
     this.#message = message;
+    this.#room = now;
+    this.element.classList.toggle("others", !!others);
+    this.element.ariaLabel = others || "You";
+    this.#author.textContent = others;
     if (before?.content !== message.content) {
       this.#text.textContent = textOf(message.content);
       this.#images.replaceChildren(...imagesOf(message.content).filter(isImage).map(picture));
@@ -40,10 +50,16 @@ export class QuestionView {
 
   /** @param {Message} message */
   #buttons(message) {
-    const switcher = versions(message, (id) => this.#doings.switchTo(id));
-    const edit = tool("Edit", EDIT, () => this.#edit(message));
-    edit.classList.add("when-idle");
-    return [copier(() => textOf(message.content)), edit, ...(switcher ? [switcher] : [])];
+    const { room } = this.#doings;
+    const isOthers = room.isOthers(message);
+    const edit = isOthers ? null : tool("Edit", EDIT, () => this.#edit(message));
+    edit?.classList.add("when-idle");
+    return [
+      copier(() => textOf(message.content)),
+      edit,
+      versions(message, (id) => this.#doings.switchTo(id)),
+      room.isShared && !isOthers ? element("span", { class: "delivered" }, icon(DONE), "Delivered") : null,
+    ].filter((one) => one !== null);
   }
 
   /** @param {Message} message */

@@ -4,6 +4,7 @@ An `EventSource` gives up for good on any status but 200, and does not notice a 
 dead but open: so this is a reader of our own, on `fetch`. */
 
 import { Problem } from "../api.js";
+import { pauseAfter, whenTheWorldChanges } from "../waking.js";
 import { FrameReader } from "./frames.js";
 
 /** @typedef {import("../types").Connection} Connection */
@@ -12,7 +13,6 @@ const CONNECT_SECONDS = 20;
 const SILENCE_SECONDS = 25; // The server sends a heartbeat after 10 s of silence.
 const SUSPICIOUS_SECONDS = 12; // When the tab comes back: so much and no heartbeat is too much.
 const LONGEST_PAUSE_SECONDS = 10;
-const UNSEEN_SECONDS = 60;
 
 /**
  * @typedef {object} Reader
@@ -66,7 +66,6 @@ export class ConversationStream {
     this.#request = null;
   }
 
-  /** Whatever tells that the world has changed is a reason to look, and not to wait any longer. */
   #listen() {
     const { signal } = this.#listening;
     const wake = () => {
@@ -74,21 +73,10 @@ export class ConversationStream {
       const silent = Date.now() - this.#heardAt > SUSPICIOUS_SECONDS * 1000;
       if (!this.#request || silent) this.again();
     };
-    addEventListener("online", () => this.again(), { signal });
-    addEventListener("offline", () => this.#reader.told("offline"), { signal });
-    // A page in the back/forward cache may hold no connection.
-    addEventListener("pagehide", () => this.#drop(), { signal });
-    addEventListener("pageshow", ({ persisted }) => persisted && wake(), { signal });
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.#restSoon() : wake()), { signal });
-  }
-
-  /** A browser has six connections to a server, for all its tabs: one that nobody sees gives its own back. */
-  #restSoon() {
-    setTimeout(() => {
-      if (!document.hidden || this.#closed) return;
-      if (this.#reader.isNeeded()) this.#restSoon();
-      else this.#drop();
-    }, UNSEEN_SECONDS * 1000);
+    const again = () => this.again();
+    const lost = () => this.#reader.told("offline");
+    const drop = () => this.#drop();
+    whenTheWorldChanges({ again, lost, drop, wake, isNeeded: () => this.#reader.isNeeded() }, signal);
   }
 
   async #connect() {
@@ -156,13 +144,9 @@ export class ConversationStream {
     this.#failures += 1;
   }
 
-  /**
-   * Longer each time, and never the same for all: a server that comes back is not met by everybody at once.
-   *
-   * @param {Problem} problem
-   */
+  /** @param {Problem} problem */
   #pauseMilliseconds({ retryAfter }) {
-    const pause = Math.min(this.#retryMilliseconds * 2 ** this.#failures, LONGEST_PAUSE_SECONDS * 1000);
-    return Math.max((retryAfter ?? 0) * 1000, pause * (0.3 + Math.random() * 0.7));
+    const pause = pauseAfter(this.#failures, { first: this.#retryMilliseconds, longest: LONGEST_PAUSE_SECONDS * 1000 });
+    return Math.max((retryAfter ?? 0) * 1000, pause);
   }
 }

@@ -1,4 +1,4 @@
-/** What a conversation is answered with: its system prompt and its parameters. */
+/** What a conversation is answered with: its system prompt and its parameters; and whom the model answers. */
 
 import { byId, element } from "../dom.js";
 import { openDialog, toast } from "./dialogs.js";
@@ -8,13 +8,14 @@ import { tellTabs } from "./tabs.js";
 
 const KEY = "llmchat.new";
 const MOST_PROMPT_CHARS = 512 * 1024;
+const ANSWERS = /** @type {const} */ ([["always", "Every message"], ["addressed", "Those with @model in them"]]);
 const THINKING = /** @type {const} */ ([["", "As the server has it"], ["false", "Think"], ["true", "Skip thinking"]]);
 
 let mark = () => {};
 /** Whether a conversation is being made from the draft. */
 let used = false;
 
-/** @typedef {{ system_prompt: string | null, params: Record<string, unknown> }} Settings */
+/** @typedef {{ system_prompt: string | null, params: Record<string, unknown>, reply_mode: "always" | "addressed" }} Settings */
 
 /** @param {import("../types").App} app */
 export function showSettings(app) {
@@ -22,8 +23,8 @@ export function showSettings(app) {
   const button = iconButton("sliders", "Settings of this chat", () => void openSettings(app), { id: "settings", ariaHasPopup: "dialog" });
   byId("topbar", HTMLElement).append(element("span", { class: "spring" }), button);
   mark = () => {
-    const { system_prompt, params } = settingsOf(app);
-    button.classList.toggle("set", !!system_prompt || Object.keys(params).length > 0);
+    const { system_prompt, params, reply_mode } = settingsOf(app);
+    button.classList.toggle("set", !!system_prompt || Object.keys(params).length > 0 || reply_mode === "addressed");
     button.disabled = place.id !== null && conversation.current?.role === "viewer";
   };
   events.on("place", mark);
@@ -35,25 +36,32 @@ export function showSettings(app) {
 
   const model = choices.draft;
   choices.draft = () => {
-    const { system_prompt, params } = draft();
+    const { system_prompt, params, reply_mode } = draft();
     used = true;
-    return { ...model(), ...(system_prompt ? { system_prompt } : {}), ...(Object.keys(params).length ? { params } : {}) };
+    return {
+      ...model(),
+      ...(system_prompt ? { system_prompt } : {}),
+      ...(Object.keys(params).length ? { params } : {}),
+      ...(reply_mode === "addressed" ? { reply_mode } : {}),
+    };
   };
 }
 
 /** @param {import("../types").App} app @returns {Settings} */
 function settingsOf({ place, conversation }) {
   if (place.id === null) return draft();
-  const { system_prompt = null, params = {} } = conversation.current ?? {};
-  return { system_prompt, params };
+  const { system_prompt = null, params = {}, reply_mode = "always" } = conversation.current ?? {};
+  return { system_prompt, params, reply_mode };
 }
 
 /** Of the conversation that does not exist yet; a reload does not lose it. @returns {Settings} */
 function draft() {
+  /** @type {Settings} */
+  const none = { system_prompt: null, params: {}, reply_mode: "always" };
   try {
-    return { system_prompt: null, params: {}, ...JSON.parse(sessionStorage.getItem(KEY) ?? "{}") };
+    return { ...none, ...JSON.parse(sessionStorage.getItem(KEY) ?? "{}") };
   } catch {
-    return { system_prompt: null, params: {} };
+    return none;
   }
 }
 
@@ -71,15 +79,20 @@ export async function openSettings(app) {
   const fields = FIELDS.map((field) => control(field, now.params[field.name]));
   const thinking = element("select", { id: "param-skip_thinking" }, ...THINKING.map(([value, label]) => element("option", { value }, label)));
   thinking.value = show(now.params.skip_thinking);
+  const answers = element("select", { id: "reply-mode" }, ...ANSWERS.map(([value, label]) => element("option", { value }, label)));
+  answers.value = now.reply_mode;
   const save = element("button", { type: "submit", class: "button main" }, "Save");
   const problem = element("p", { class: "problem", role: "alert" });
   const clear = () => {
     prompt.value = thinking.value = "";
+    answers.value = "always";
     for (const { input } of fields) input.value = "";
     for (const { check } of fields) check();
   };
   const form = element("form", { class: "settings", method: "dialog", noValidate: true },
     element("label", { class: "field" }, element("span", {}, "System prompt"), prompt),
+    element("label", { class: "field" }, element("span", {}, "The model answers"), answers,
+      element("span", { class: "hint" }, "Of several people who talk, not everybody wants an answer every time.")),
     element("div", { class: "grid" }, ...fields.map(({ element: row }) => row),
       element("label", { class: "field" }, element("span", {}, "Thinking"), thinking, element("span", { class: "hint" }, "Of models that can do without."))),
     problem,
@@ -95,7 +108,11 @@ export async function openSettings(app) {
     const params = withoutNothing({ ...now.params, ...chosen, skip_thinking: skip });
     save.disabled = true;
     try {
-      await store(app, { system_prompt: prompt.value.trim() ? prompt.value : null, params });
+      await store(app, {
+        system_prompt: prompt.value.trim() ? prompt.value : null,
+        params,
+        reply_mode: answers.value === "addressed" ? "addressed" : "always",
+      });
       dialog.close();
     } catch (error) {
       const { message, detail, errors } = /** @type {import("../api.js").Problem} */ (error);
@@ -134,9 +151,10 @@ async function store({ api, events, place }, settings) {
  *
  * @param {import("./params.js").Field} field
  * @param {unknown} value
+ * @param {string} [prefix] Of its id.
  */
-function control(field, value) {
-  const id = `param-${field.name}`;
+export function control(field, value, prefix = "param") {
+  const id = `${prefix}-${field.name}`;
   const common = { id, value: show(value), placeholder: field.kind === "lines" ? "None" : "As the server has it", "aria-describedby": `${id}-hint ${id}-problem` };
   const input = field.kind === "lines"
     ? element("textarea", { ...common, rows: 2, dir: "auto" })

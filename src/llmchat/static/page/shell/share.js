@@ -22,8 +22,10 @@ export function showShare(app) {
 }
 
 /** @param {import("../types").App} app */
-async function openShare({ api, place }) {
-  const path = `/api/conversations/${place.id}`;
+async function openShare({ api, events, place }) {
+  const { id } = place;
+  if (id === null) return;
+  const path = `/api/conversations/${id}`;
   const people = element("ul", { class: "people", role: "list" });
   const nobody = element("p", { class: "hint" }, "Nobody else yet.");
 
@@ -44,6 +46,7 @@ async function openShare({ api, place }) {
       element("span", { class: "role" }, new Map(ROLES).get(role)),
       iconButton("close", `Remove ${user}`, () => attempt(async () => {
         await api.delete(`${path}/members/${encodeURIComponent(user)}`);
+        events.tell("members", id);
         await showPeople();
       })))));
     nobody.hidden = items.length > 0;
@@ -60,6 +63,7 @@ async function openShare({ api, place }) {
     void attempt(async () => {
       await api.post(`${path}/members`, { user: user.value.trim(), role: role.value });
       user.value = "";
+      events.tell("members", id);
       await showPeople();
     });
   });

@@ -12,9 +12,9 @@ const KEY = "llmchat.keys";
 const isApple = /Mac|iPhone|iPad/.test(navigator.platform);
 
 /**
- * `key` alone, when nothing is being typed; `mod` with Ctrl or ⌘, always.
+ * `key` alone, when nothing is being typed; `mod` with Ctrl or ⌘, always; `chat` while no view lies above it.
  *
- * @typedef {{ keys: string[], mod?: boolean, shift?: boolean, does: string, act: (app: import("../types").App) => unknown }} Shortcut
+ * @typedef {{ keys: string[], mod?: boolean, shift?: boolean, chat?: boolean, does: string, act: (app: import("../types").App) => unknown }} Shortcut
  */
 
 /** @type {Shortcut[]} */
@@ -23,10 +23,10 @@ const SHORTCUTS = [
   { keys: ["o"], mod: true, shift: true, does: "New chat", act: newChat },
   { keys: ["."], mod: true, does: "Stop the answer", act: ({ conversation }) => conversation.stop() },
   { keys: ["n"], does: "New chat", act: newChat },
-  { keys: ["/"], does: "Write a message", act: () => focus("question") },
+  { keys: ["/"], chat: true, does: "Write a message", act: () => focus("question") },
   { keys: ["s"], does: "Search conversations", act: focusSearch },
-  { keys: ["m"], does: "Choose a model", act: () => openModels() },
-  { keys: [","], does: "Settings of this chat", act: openSettings },
+  { keys: ["m"], chat: true, does: "Choose a model", act: () => openModels() },
+  { keys: [","], chat: true, does: "Settings of this chat", act: openSettings },
   { keys: ["b"], does: "Open or close the sidebar", act: () => openSidebar(!isOpen()) },
   { keys: ["["], does: "Previous conversation", act: (app) => step(app, -1) },
   { keys: ["]"], does: "Next conversation", act: (app) => step(app, 1) },
@@ -63,7 +63,7 @@ export function listenForShortcuts(app) {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open], [popover]:popover-open")) return;
     const found = SHORTCUTS.find((shortcut) => fits(shortcut, event));
-    if (!found || (!found.mod && (isTyping(event.target) || !singleKeys()))) return;
+    if (!found || (found.chat && app.place.view) || (!found.mod && (isTyping(event.target) || !singleKeys()))) return;
     event.preventDefault();
     found.act(app);
   });

@@ -22,7 +22,7 @@ export function showSidebar(app) {
   const chosen = selection(conversations, deeds, () => list.render());
   const list = new List({
     conversations,
-    current: () => app.place.id,
+    current: () => (app.place.view ? null : app.place.id),
     selecting: () => chosen.on,
     selected: chosen.ids,
     acts: {
@@ -84,6 +84,7 @@ export function showSidebar(app) {
     element("footer", { class: "sidebar-foot" }, accountButton(app)));
 
   app.events.on("place", (id) => { list.render(); if (id) list.row(id)?.element.scrollIntoView({ block: "nearest" }); });
+  app.events.on("view", () => list.render());
   app.events.on("signed-out", () => conversations.clear());
   keepFresh(app, conversations);
   showTitle(app);

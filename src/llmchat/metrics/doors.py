@@ -1,0 +1,50 @@
+"""Figures of the doors: requests, refusals, open streams."""
+
+from collections.abc import Callable, Mapping
+
+from llmchat.metrics.registry import Registry
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
+_LIMITS = ("requests", "wrong_keys", "streams", "live_generations", "allowance", "frames")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class DoorMeters:
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._requests = registry.counter(
+            "http_requests",
+            "Requests that were answered, by the template of their route.",
+            ["method", "route", "status"],
+        )
+        self._seconds = registry.histogram(
+            "http_request_seconds",
+            "How long it took until an answer began: a stream then goes on.",
+            ["method", "route"],
+            buckets=_SECONDS,
+        )
+        self._refused = registry.counter(
+            "refused_requests", "Requests refused by a limit, by which.", ["limit"]
+        )
+        for limit in _LIMITS:
+            # There before the first one: of a counter that appears with 1, no rate tells.
+            self._refused.labels(limit)
+        self._streams = registry.gauge("open_streams", "Readers, by their door.", ["door"])
+
+    def answered(self, method: str, route: str | None, status: int, seconds: float) -> None:
+        """`route` is the template that was found, None for a path that there is not."""
+        method, found = method if method in _METHODS else "other", route or "none"
+        self._requests.labels(method, found, f"{status // 100}xx").inc()
+        self._seconds.labels(method, found).observe(seconds)
+
+    def refused(self, limit: str) -> None:
+        self._refused.labels(limit).inc()
+
+    def look_at(self, streams: Callable[[], Mapping[str, int]]) -> None:
+        """How many are open, by door."""
+
+        def sample() -> None:
+            for door, count in streams().items():
+                self._streams.labels(door).set(count)
+
+        self._registry.sample_with(sample)

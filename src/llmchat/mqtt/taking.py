@@ -1,0 +1,257 @@
+"""What devices ask for, done: a message is stored, and only then the broker's no more."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from llmchat.access.base import ACTING, Principal, Scope
+from llmchat.access.members import Right
+from llmchat.chat.history import HistoryService
+from llmchat.chat.service import Ask, ChatService
+from llmchat.chat.speaking import Speaking
+from llmchat.domain import Conversation, Note, Turn
+from llmchat.errors import (
+    Invalid,
+    LlmchatError,
+    NotFound,
+    RateLimited,
+    ShuttingDown,
+    StorageUnavailable,
+)
+from llmchat.ids import ConversationId, GenerationId, OwnerId
+from llmchat.mqtt import inputs, outputs
+from llmchat.mqtt.base import Delivery, Link
+from llmchat.mqtt.inputs import Input
+from llmchat.mqtt.publishing import Publisher
+from llmchat.mqtt.speakers import Speakers
+from llmchat.mqtt.topics import Command, Topics
+from llmchat.providers.base import Models
+from llmchat.store.base import Publication, PublicationStore
+from llmchat.store.drafts import ConversationDraft, IdempotencyKey
+
+MOST_UNANSWERED = 32
+"""In one conversation."""
+_CROWDED_SECONDS = 5
+_RETRY_SECONDS = 0.5
+_SAME_PACKET = timedelta(hours=1)
+_MOST_NAMESAKES = 100
+
+
+class Taking:
+    """One per door. Whatever is refused is told where it was asked, and is then done with; what the
+    storage has no answer to is tried until it has."""
+
+    def __init__(
+        self,
+        *,
+        topics: Topics,
+        link: Link,
+        speakers: Speakers,
+        chat: ChatService,
+        speaking: Speaking,
+        history: HistoryService,
+        models: Models,
+        publications: PublicationStore,
+        publisher: Publisher,
+        most_bytes: int,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._topics = topics
+        self._link = link
+        self._speakers = speakers
+        self._chat = chat
+        self._speaking = speaking
+        self._history = history
+        self._models = models
+        self._publications = publications
+        self._publisher = publisher
+        self._most_bytes = most_bytes
+        self._now = now
+
+    async def take(self, delivery: Delivery) -> None:
+        """Returns when all is stored that has to be. Raises ShuttingDown for what is not done."""
+        if delivery.retained:
+            return  # Said to whoever comes later, and not to be answered at each of our starts.
+        while True:
+            try:
+                await self._take(delivery)
+                return
+            except StorageUnavailable:
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _take(self, delivery: Delivery) -> None:
+        try:
+            name, command = self._topics.parsed(delivery.topic)
+        except Invalid as error:
+            payload = outputs.error(error.problem(), None, delivery.topic)
+            await self._link.publish(self._topics.errors, payload)
+            return
+        try:
+            await self._do(command)(name, delivery)
+        except (ShuttingDown, StorageUnavailable):
+            raise
+        except LlmchatError as error:
+            await self._refuse(name, delivery, error)
+
+    def _do(self, command: Command) -> Callable[[str, Delivery], Awaitable[None]]:
+        return {"input": self._input, "stop": self._stop, "resume": self._resume}[command]
+
+    async def _refuse(self, name: str, delivery: Delivery, error: LlmchatError) -> None:
+        payload = outputs.error(error.problem(), self._id_of(delivery))
+        correlation = delivery.envelope.correlation
+        await self._link.publish(self._topics.of(name, "error"), payload, correlation=correlation)
+        try:
+            reply = self._reply_topic(name, delivery)
+        except LlmchatError:
+            return
+        if reply is not None:
+            await self._link.publish(reply, payload, correlation=correlation)
+
+    async def _admit(self, name: str) -> Principal:
+        """Who speaks, from here on also for the bill."""
+        principal = await self._speakers.principal(name)
+        ACTING.set(principal)
+        principal.require(Scope.CHAT)
+        await self._speakers.count(principal)
+        return principal
+
+    async def _input(self, name: str, delivery: Delivery) -> None:
+        user = (await self._admit(name)).user
+        is_text = (delivery.envelope.content_type or "").startswith("text/plain")
+        asked = inputs.read_input(delivery.payload, is_text=is_text, most_bytes=self._most_bytes)
+        reply = self._reply_topic(name, delivery)
+        if asked.model is not None:
+            # Or a message that is refused leaves an empty conversation behind.
+            self._models.resolve(asked.model)
+        draft = ConversationDraft(title=name, system_prompt=asked.system_prompt, external_id=name)
+        conversation = await self._open(user, name, draft)
+        await self._refuse_a_crowd(user, conversation)
+        if conversation.owner == user or await self._publications.name_of(conversation.id) is None:
+            # A member who calls it otherwise does not take it away from its owner's devices.
+            await self._publications.call(conversation.id, name)
+        said = await self._say(user, conversation, asked, delivery)
+        id = self._id_of(delivery) if asked.id is None else asked.id
+        if isinstance(said, Note):
+            await self._tell_stored(name, delivery, outputs.stored(said.message, id), reply)
+            return
+        publication = Publication(
+            said.generation.id,
+            name,
+            await self._told_before(user, said),
+            id,
+            reply,
+            delivery.envelope.correlation,
+        )
+        await self._publisher.add(publication)
+
+    async def _refuse_a_crowd(self, user: OwnerId, conversation: Conversation) -> None:
+        waiting = len(await self._history.live(user, conversation.id))
+        if waiting >= MOST_UNANSWERED:
+            raise RateLimited(
+                f"The conversation has {waiting} answers that are written or wait. Wait for some.",
+                limit=MOST_UNANSWERED,
+                remaining=0,
+                retry_after_seconds=_CROWDED_SECONDS,
+                kind="live_generations",
+            )
+
+    async def _told_before(self, user: OwnerId, said: Turn) -> int:
+        """A message that comes again is answered again, in one piece when that has ended."""
+        if not said.replayed:
+            return 0
+        progress = await self._chat.progress(user, said.generation.id)
+        return 0 if progress.generation.status.live else progress.last_event_id or 0
+
+    async def _tell_stored(
+        self, name: str, delivery: Delivery, payload: bytes, reply: str | None
+    ) -> None:
+        for topic in (self._topics.of(name, "response"), reply):
+            if topic is not None:
+                correlation = delivery.envelope.correlation
+                await self._link.publish(topic, payload, correlation=correlation)
+
+    async def _stop(self, name: str, delivery: Delivery) -> None:
+        user = (await self._admit(name)).user
+        wanted = inputs.read_stop(delivery.payload, most_bytes=self._most_bytes).generation_id
+        conversation = await self._open(user, name)
+        live = await self._history.live(user, conversation.id)
+        # The newest first: stopping an older one would start the next that is queued.
+        for generation in reversed(live):
+            if wanted in (None, generation.id):
+                await self._chat.stop(user, generation.id)
+
+    async def _resume(self, name: str, delivery: Delivery) -> None:
+        user = (await self._admit(name)).user
+        asked = inputs.read_resume(delivery.payload, most_bytes=self._most_bytes)
+        reply = self._reply_topic(name, delivery)
+        conversation = await self._open(user, name)
+        id = GenerationId(asked.generation_id)
+        found = (await self._chat.progress(user, id)).generation
+        if found.conversation_id != conversation.id:
+            raise NotFound(f"There is no generation {id} in this conversation.")
+        await self._publications.call(conversation.id, name)
+        correlation = delivery.envelope.correlation
+        publication = Publication(id, name, asked.after, asked.id, reply, correlation)
+        if not found.status.live or not await self._publisher.add(publication):
+            await self._publisher.retell(user, publication)
+
+    async def _open(
+        self, user: OwnerId, name: str, draft: ConversationDraft | None = None
+    ) -> Conversation:
+        """By its own id, or by the caller's name for it, made from the draft when it is new. Raises
+        NotFound, Forbidden."""
+        if name.startswith("conv_"):
+            return await self._history.get(user, ConversationId(name), right=Right.CHANGE)
+        if draft is None:
+            return await self._history.session(user, name)
+        return await self._history.open_session(user, draft)
+
+    async def _say(
+        self, user: OwnerId, conversation: Conversation, asked: Input, delivery: Delivery
+    ) -> Turn | Note:
+        id = asked.id or delivery.envelope.id
+        if id is not None:
+            key = f"mqtt {conversation.id} {_digest(id)}"
+            return await self._speak(user, conversation, asked, key)
+        packet = delivery.envelope.packet
+        if packet is None:
+            return await self._speak(user, conversation, asked, None)
+        return await self._say_packet(user, conversation, asked, packet, delivery.envelope.again)
+
+    async def _say_packet(
+        self, user: OwnerId, conversation: Conversation, asked: Input, packet: str, again: bool
+    ) -> Turn | Note:
+        """A message without an id of its own has the broker's, which are used again: only one that
+        is marked as sent again can be the same as one before."""
+        same = _digest(f"{packet} {conversation.id} {asked.fingerprint}")
+        for number in range(_MOST_NAMESAKES):
+            said = await self._speak(user, conversation, asked, f"mqtt packet {same} {number}")
+            recent = self._now() - said.message.created_at < _SAME_PACKET
+            if not said.replayed or (again and recent):
+                return said
+        return await self._speak(user, conversation, asked, None)
+
+    async def _speak(
+        self, user: OwnerId, conversation: Conversation, asked: Input, key: str | None
+    ) -> Turn | Note:
+        # No header can have such a key: it has spaces in it.
+        once = None if key is None else IdempotencyKey(key, asked.fingerprint)
+        ask = Ask(asked.model, asked.to_params(), asked.on_busy, once)
+        with self._publisher.asking():
+            return await self._speaking.say(user, conversation.id, asked.content, ask)
+
+    def _reply_topic(self, name: str, delivery: Delivery) -> str | None:
+        """Raises Invalid, Forbidden."""
+        topic = delivery.envelope.response_topic
+        if topic is None:
+            return None
+        return self._topics.checked_reply(topic, name, self._speakers.replies_of(name))
+
+    def _id_of(self, delivery: Delivery) -> str | None:
+        found = inputs.id_in(delivery.payload, most_bytes=self._most_bytes)
+        return found or delivery.envelope.id
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

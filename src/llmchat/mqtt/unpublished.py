@@ -1,0 +1,58 @@
+"""Publications that nobody works on: of a process that is gone, or that had no room."""
+
+from collections.abc import Callable, Container, Sequence
+from dataclasses import replace
+
+from llmchat.ids import GenerationId, WorkerId
+from llmchat.store.base import Publication, PublicationStore
+
+
+class Unpublished:
+    """Looks for them. Alone, whatever is left was left by a process before this one. Where it is
+    `shared`, one that stands still for a lease has lost its publisher: by our own clock, no wall
+    clock is asked."""
+
+    def __init__(
+        self,
+        publications: PublicationStore,
+        worker: WorkerId,
+        *,
+        shared: bool,
+        lease_seconds: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self.shared = shared
+        self._publications = publications
+        self._worker = worker
+        self._lease_seconds = lease_seconds
+        self._clock = clock
+        self._expected = True
+        self._seen: dict[GenerationId, tuple[WorkerId | None, int, float]] = {}
+
+    def expect(self) -> None:
+        """There is something to be found, also where nobody else is."""
+        self._expected = True
+
+    async def look(self, mine: Container[GenerationId], most: int) -> Sequence[Publication]:
+        """Those that are ours from now on. Raises StorageUnavailable."""
+        if not (self.shared or self._expected):
+            return ()
+        found = [each for each in await self._publications.unfinished() if each.id not in mine]
+        abandoned = [each for each in found if self._is_abandoned(each)]
+        self._seen = {each.id: self._seen[each.id] for each in found if each.id in self._seen}
+        self._expected = len(abandoned) > most
+        return [
+            replace(each, publisher=self._worker)
+            for each in abandoned[: max(0, most)]
+            if await self._publications.take_over(each, self._worker)
+        ]
+
+    def _is_abandoned(self, publication: Publication) -> bool:
+        if publication.publisher is None or not self.shared:
+            return True
+        standing = publication.publisher, publication.beats
+        before = self._seen.get(publication.id)
+        if before is None or before[:2] != standing:
+            self._seen[publication.id] = *standing, self._clock()
+            return False
+        return self._clock() - before[2] >= self._lease_seconds

@@ -1,0 +1,81 @@
+"""Which addresses a webhook may reach: public ones, unless the settings say otherwise."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Any
+
+Address = IPv4Address | IPv6Address
+
+# An IPv4 address is in the last four bytes of these: it is that one which is reached.
+_TRANSLATED = IPv6Network("64:ff9b::/96")
+# An old way to write IPv4 addresses, which nobody is to be reached by.
+_COMPATIBLE = IPv6Network("::/96")
+
+
+class Unreachable(Exception):
+    """The name leads nowhere, or where nothing may be sent."""
+
+
+async def addresses_of(host: str, port: int, *, private: bool) -> Sequence[str]:
+    """Where a host is, in the order in which to try. Whoever sends uses one of these and never the
+    name again: it could lead elsewhere a moment later. Raises Unreachable."""
+    try:
+        found = await _looked_up(host, port)
+    except OSError as error:
+        raise Unreachable(f"the name {host} cannot be resolved: {error.strerror}") from error
+    addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
+    hidden = [it for it in addresses if not (private or is_public(ip_address(it)))]
+    if hidden:
+        raise Unreachable(
+            f"{host} is at the private address {hidden[0]}: nothing is sent there unless "
+            "LLMCHAT_WEBHOOK_PRIVATE_ADDRESSES is true"
+        )
+    return addresses
+
+
+async def _looked_up(host: str, port: int) -> Sequence[Any]:
+    """In a thread of its own: the event loop looks up two names at a time, and one whose servers do
+    not answer would hold up the names of models' servers."""
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[Sequence[Any]] = loop.create_future()
+
+    def tell(result: Sequence[Any] | OSError) -> None:
+        if not found.done():
+            if isinstance(result, OSError):
+                found.set_exception(result)
+            else:
+                found.set_result(result)
+
+    def look() -> None:
+        try:
+            result: Sequence[Any] | OSError = socket.getaddrinfo(
+                host, port, type=socket.SOCK_STREAM
+            )
+        except OSError as error:
+            result = error
+        with suppress(RuntimeError):  # The loop is closed: nobody wants to know any more.
+            loop.call_soon_threadsafe(tell, result)
+
+    threading.Thread(target=look, name=f"look up {host}", daemon=True).start()
+    return await found
+
+
+def is_public(address: Address) -> bool:
+    """Whether it is somebody's on the internet, also where it is only written as another."""
+    if isinstance(address, IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour or _translated(address)
+        if inner is not None:
+            return is_public(inner)
+        if address.is_site_local or address in _COMPATIBLE:
+            return False
+    return address.is_global and not address.is_multicast
+
+
+def _translated(address: IPv6Address) -> IPv4Address | None:
+    if address not in _TRANSLATED:
+        return None
+    return IPv4Address(int(address) & 0xFFFF_FFFF)
