@@ -10,6 +10,7 @@ import pytest
 
 from tests.chaos.agreement import agreed
 from tests.chaos.tally import Round, Tally, doubled, lost
+from tests.chaos.waiting import until_shown
 from tests.client import Client, Json, Sent
 from tests.cluster import Cluster
 from tests.e2e.conftest import upstream_settings
@@ -71,6 +72,7 @@ async def kill_while_reading(
     """Everybody reads on one connection, over the death of the owner, to the terminal."""
     readers = [reader for following in begun for reader in following.readers]
     reading = [asyncio.create_task(reader.read_on()) for reader in readers]
+    await until_shown(readers)
     await asyncio.sleep(dice.uniform(0, MOST_SECONDS_ALIVE))
     await cluster.services[victim].kill()
     for following in begun:
