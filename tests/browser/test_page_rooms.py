@@ -8,7 +8,15 @@ from typing import Any
 import httpx2
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Locator, Page, WebSocketRoute, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Route,
+    WebSocketRoute,
+    expect,
+)
 
 from tests.browser.chat_tab import ChatTab, flat, paced, story
 from tests.browser.complaints import Complaints
@@ -217,13 +225,20 @@ async def test_what_is_refused_says_so_and_is_tried_again(browser: Browser, hous
         at_home(browser, house, "bob", id) as bob,
     ):
         await bob.sees("ann", "you")
-        house.join(id, "bob", "viewer")
+
+        async def too_late(route: Route) -> None:
+            house.join(id, "bob", "viewer")
+            await route.continue_()
+
+        await bob.page.route("**/messages", too_late, times=1)
         await bob.ask("may I?")
         failed = bob.log.locator(".failed")
         await expect(failed).to_contain_text("Not delivered.")
+        await expect(bob.composer).to_be_hidden()
+        await expect(ann.composer).to_be_visible()
+        house.join(id, "bob", "editor")
         # What is written meanwhile is left alone.
         await bob.composer.fill("something else")
-        house.join(id, "bob", "editor")
         await bob.press("Try again")
         await expect(ann.message("bob", "may I?")).to_have_count(1)
         await expect(failed).to_have_count(0)

@@ -50,6 +50,13 @@ async def test_a_room_is_one_room_on_all_processes(tmp_path: Path) -> None:
             assert [f["message"]["id"] for f in here.of("message")] == [
                 f["message"]["id"] for f in there.of("message")
             ]
+            with httpx2.Client(base_url=first.base_url, headers=ann) as client:
+                member = {"user": "bob", "role": "viewer"}
+                client.post(f"/api/conversations/{id}/members", json=member).raise_for_status()
+                assert (await there.until("conversation"))["conversation"]["role"] == "viewer"
+                assert (await here.until("conversation"))["conversation"]["role"] == "owner"
+                member = {"user": "bob", "role": "editor"}
+                client.post(f"/api/conversations/{id}/members", json=member).raise_for_status()
             # Over another process it is the same message.
             async with opened(first.base_url, bob) as other:
                 await other.asked("send_message", **ticket)

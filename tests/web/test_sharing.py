@@ -1,5 +1,6 @@
 """Sharing over HTTP: members with their roles, streams that end, links to read."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -141,6 +142,29 @@ def test_a_removed_members_stream_ends_also_in_silence(ann: Person, bob: Person)
         assert any(line == "event: snapshot" for line in lines)
         ann.done("DELETE", f"{path}/members/bob")
         assert [line for line in lines if line.startswith("event: ")].count("event: snapshot") == 0
+
+
+def test_a_members_new_role_reaches_what_is_open_and_nobody_elses(ann: Person, bob: Person) -> None:
+    path = shared(ann, "viewer")
+    with (
+        ann.http.stream("GET", f"{path}/stream") as owners,
+        bob.http.stream("GET", f"{path}/stream") as theirs,
+    ):
+        seen = {person.name: _roles(it) for person, it in ((ann, owners), (bob, theirs))}
+        assert (next(seen["ann"]), next(seen["bob"])) == ("owner", "viewer")
+        for role in ("editor", "viewer"):
+            ann.done("POST", f"{path}/members", {"user": "bob", "role": role})
+            assert (next(seen["ann"]), next(seen["bob"])) == ("owner", role)
+        ann.done("PATCH", path, {"title": "Foxes"})
+        assert (next(seen["ann"]), next(seen["bob"])) == ("owner", "viewer")
+
+
+def _roles(stream: httpx2.Response) -> Iterator[str]:
+    """As which the conversation is shown, each time that it is."""
+    for line in stream.iter_lines():
+        if line.startswith("data: ") and "reply_mode" in line:
+            found = json.loads(line.removeprefix("data: "))
+            yield found.get("conversation", found)["role"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from llmchat.domain import Conversation, Message
+from llmchat.domain import CallerRole, Conversation, Message
 from llmchat.ids import ConversationId, GenerationId, OwnerId
 
 _KEPT = 256
@@ -33,6 +33,14 @@ class ConversationDeleted:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberChanged:
+    """What follows is seen with this role."""
+
+    user: OwnerId
+    role: CallerRole
+
+
+@dataclass(frozen=True, slots=True)
 class MemberRemoved:
     """What they read of it ends."""
 
@@ -55,7 +63,12 @@ class TypingChanged:
 
 
 Announcement = (
-    MessageAdded | GenerationStarted | ConversationChanged | ConversationDeleted | MemberRemoved
+    MessageAdded
+    | GenerationStarted
+    | ConversationChanged
+    | ConversationDeleted
+    | MemberChanged
+    | MemberRemoved
 )
 Passing = PresenceChanged | TypingChanged
 """What nobody stores: who has missed it asks for how it is now."""

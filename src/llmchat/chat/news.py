@@ -11,6 +11,7 @@ from llmchat.chat.feed import (
     ConversationDeleted,
     Feed,
     GenerationStarted,
+    MemberChanged,
     MemberRemoved,
     MessageAdded,
 )
@@ -85,6 +86,9 @@ class News:
                 return ConversationChanged(await self._conversations.get(owner, conversation))
             case "deleted":
                 return ConversationDeleted()
+            case "member":
+                seen = await self._conversations.get(OwnerId(id), conversation)
+                return MemberChanged(OwnerId(id), seen.role)
             case "removed":
                 return MemberRemoved(OwnerId(id))
 
@@ -99,5 +103,7 @@ def _id_of(news: Announcement) -> tuple[Kind, str]:
             return "changed", conversation.id
         case ConversationDeleted():
             return "deleted", ""
+        case MemberChanged(user):
+            return "member", user
         case MemberRemoved(user):
             return "removed", user

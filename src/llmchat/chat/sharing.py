@@ -7,7 +7,7 @@ from datetime import datetime
 
 from llmchat.access.keys import digest_of
 from llmchat.access.members import Link, Member, MemberRole, MemberStore
-from llmchat.chat.feed import ConversationChanged, MemberRemoved
+from llmchat.chat.feed import ConversationChanged, MemberChanged, MemberRemoved
 from llmchat.chat.news import News
 from llmchat.domain import Conversation, Message, Page
 from llmchat.errors import NotFound
@@ -35,11 +35,13 @@ class SharingService:
     async def add(
         self, owner: OwnerId, id: ConversationId, user: OwnerId, role: MemberRole
     ) -> Member:
-        """Make somebody a member, or give a member another role. Raises Invalid, too."""
+        """Make somebody a member, or give a member another role, at once also in what they read of
+        it. Raises Invalid, too."""
         member = await self._members.put(owner, id, user, role)
-        # Its owner's open pages are in a room from now on.
+        # Its owner's open pages are in a room from now on, and the member's show the role.
         conversation = await self._conversations.get(owner, id)
-        self._news.announce(owner, id, ConversationChanged(conversation))
+        changed = MemberChanged(user, role.value)
+        self._news.announce(owner, id, changed, ConversationChanged(conversation))
         return member
 
     async def members(self, user: OwnerId, id: ConversationId) -> Sequence[Member]:

@@ -12,6 +12,7 @@ from llmchat.chat.feed import (
     ConversationDeleted,
     Feed,
     GenerationStarted,
+    MemberChanged,
     MemberRemoved,
     Passing,
     Subscription,
@@ -98,10 +99,14 @@ class ConversationWatch:
                     # Subscribed before looking: what happens in between is told twice, not never.
                     snapshot = await self._look(owner, id, watcher)
                     yield snapshot
+                    role = snapshot.conversation.role
                     async for sight in watcher.sights():
                         if sight == MemberRemoved(owner):
                             return
-                        yield _as_seen(sight, snapshot.conversation.role)
+                        if isinstance(sight, MemberChanged):
+                            role = sight.role if sight.user == owner else role
+                        else:
+                            yield _as_seen(sight, role)
                 finally:
                     await watcher.aclose()
                 behind = watcher.behind

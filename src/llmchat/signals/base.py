@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from llmchat.ids import ConversationId, GenerationId, OwnerId
 
-Kind = Literal["message", "generation", "changed", "deleted", "removed"]
+Kind = Literal["message", "generation", "changed", "deleted", "member", "removed"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from llmchat.chat.feed import (
     ConversationChanged,
     ConversationDeleted,
     GenerationStarted,
+    MemberChanged,
     MemberRemoved,
     MessageAdded,
     Passing,
@@ -146,8 +147,8 @@ def _announcement(announcement: Announcement | Passing) -> bytes:
             return _event("typing", {"user": user, "typing": typing})
         case GenerationStarted():
             return b""  # Its log begins with a frame of its own.
-        case PresenceChanged() | MemberRemoved():
-            return b""  # Only sockets are in a room.
+        case PresenceChanged() | MemberChanged() | MemberRemoved():
+            return b""  # Only sockets are in a room, and who watches it sees the role.
 
 
 def _conversation(conversation: Conversation) -> dict[str, Any]:

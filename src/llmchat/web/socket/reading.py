@@ -7,6 +7,7 @@ from dataclasses import replace
 from llmchat.chat.feed import (
     ConversationDeleted,
     GenerationStarted,
+    MemberChanged,
     MemberRemoved,
     PresenceChanged,
     TypingChanged,
@@ -83,7 +84,9 @@ class RoomReading:
 
                 if not await told(self._outbox, self._id, id, entries, wanted):
                     self.silence(id)
-            case Idle() | GenerationStarted() | MemberRemoved() | ConversationDeleted():
+            case Idle() | GenerationStarted() | ConversationDeleted():
+                pass
+            case MemberChanged() | MemberRemoved():
                 pass
             case _:
                 await self._outbox.put(encoders.announcement(self._id, sight))
