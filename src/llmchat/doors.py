@@ -115,9 +115,8 @@ def _oversight(parts: Parts, stopping: Stopping) -> Oversight:
         store=SqlOversightStore(parts.engines.database, parts.now),
         generations=parts.generations,
         log=parts.engines.log,
-        spending=parts.spending,
+        runner=parts.runner,
         stopping=stopping,
-        worker=parts.runner.worker,
         now=parts.now,
     )
 

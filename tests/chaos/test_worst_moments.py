@@ -102,7 +102,7 @@ async def test_a_turn_can_be_stopped_while_its_log_is_being_begun(house: House) 
     turn, stopped = await asyncio.gather(sending, stopping)
     assert turn.generation.id == generation.id
     assert stopped.generation.status is Status.STOPPED
-    assert house.parts.runner.running == []
+    assert not house.parts.runner.running
 
 
 async def test_a_queued_turn_can_be_stopped_while_its_log_is_being_begun(house: House) -> None:

@@ -11,6 +11,7 @@ from llmchat.access.usage import Spender
 from llmchat.domain import OnBusy, Status
 from llmchat.errors import NotFound
 from llmchat.ids import GenerationId, KeyId, OwnerId
+from llmchat.store.base import Checkpoint
 from llmchat.store.keys import SqlKeyStore
 from tests.contract.sessions import database_of
 from tests.contract.stores import ME, STRANGER, WORKER, Stores
@@ -33,6 +34,15 @@ class TestLive:
         ]
         assert [each.generation.owner for each in found] == [ME, STRANGER, ME]
         assert len(await stores.oversight.live(limit=2)) == 2
+
+    async def test_say_how_much_was_kept_of_each(self, stores: Stores) -> None:
+        turn = await stores.ask(await stores.conversation(), worker=WORKER)
+        await stores.ask(await stores.conversation())
+
+        kept = Checkpoint(turn.generation.id, 3, "Because…", "Hm.")
+        await stores.generations.checkpoint(WORKER, [kept])
+
+        assert [each.chars for each in await stores.oversight.live(limit=10)] == [11, None]
 
     async def test_are_none_that_ended(self, stores: Stores) -> None:
         turn = await stores.talk(await stores.conversation())

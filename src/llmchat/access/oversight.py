@@ -16,10 +16,11 @@ MOST_SEEN = 1000
 @dataclass(frozen=True, slots=True)
 class Live:
     """A generation that waits or is being written, and the process that owns it; None: nobody does
-    yet."""
+    yet. `chars` has its last checkpoint, None where there is none."""
 
     generation: Generation
     worker: WorkerId | None
+    chars: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,11 @@ class Flow:
         return self._text.mark
 
     @property
+    def chars(self) -> int:
+        """How much of the answer is stored, thoughts and calls included."""
+        return self._text.chars
+
+    @property
     def last(self) -> int:
         """The offset of what was stored last."""
         return self._text.last

@@ -3,26 +3,26 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 from llmchat.access.oversight import MOST_SEEN, Live, OversightStore, User
-from llmchat.chat.spending import Spending
+from llmchat.chat.runner import Runner
 from llmchat.chat.stopping import Stopping
 from llmchat.domain import Generation
 from llmchat.errors import LogGone
-from llmchat.events import fold
-from llmchat.ids import GenerationId, WorkerId
+from llmchat.ids import GenerationId
 from llmchat.store.base import GenerationStore
 from llmchat.tokenlog.base import TokenLog
 
-_COUNTED = 200
-"""The tokens of so many are counted, for each of which its log is read."""
+_CHARS_PER_TOKEN = 4
+"""About, in most languages. To count them exactly, all that is written would have to be read."""
 _SEEN_FOR = timedelta(days=92)
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A live generation. `tokens` has it written so far, None where nobody counted; `here`: in the
-    process that was asked."""
+    """A live generation. `tokens` has it written so far, about, None where that is not known;
+    `here`: in the process that was asked."""
 
     live: Live
     tokens: int | None
@@ -31,25 +31,20 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Oversight:
-    """For admins; whoever calls it has checked that. `worker` is this process."""
+    """For admins; whoever calls it has checked that."""
 
     store: OversightStore
     generations: GenerationStore
     log: TokenLog
-    spending: Spending
+    runner: Runner
     stopping: Stopping
-    worker: WorkerId
     now: Callable[[], datetime]
 
     async def running(self) -> Sequence[Running]:
-        """Of all processes, the oldest first."""
+        """Of all processes, the oldest first. No log is read for it."""
         found = await self.store.live(limit=MOST_SEEN)
-        counted = [await self._tokens(live.generation) for live in found[:_COUNTED]]
-        counted += [None] * (len(found) - len(counted))
-        return [
-            Running(live, tokens, live.worker == self.worker)
-            for live, tokens in zip(found, counted, strict=True)
-        ]
+        worker = self.runner.worker
+        return [Running(live, self._tokens(live), live.worker == worker) for live in found]
 
     async def stop(self, id: GenerationId) -> tuple[Generation, int | None]:
         """The generation, which has ended, and the offset of its end. Raises NotFound."""
@@ -68,10 +63,7 @@ class Oversight:
         month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         return month, await self.store.users(month=month, seen_since=now - _SEEN_FOR)
 
-    async def _tokens(self, generation: Generation) -> int | None:
-        try:
-            said = fold(await self.log.snapshot(generation.id))
-        except LogGone:
-            # It is just being made.
-            return None
-        return self.spending.tokens_of(generation.model, said.reasoning + said.answer)
+    def _tokens(self, live: Live) -> int | None:
+        running = self.runner.running.get(live.generation.id)
+        chars = live.chars if running is None else running.flow.chars
+        return None if chars is None else ceil(chars / _CHARS_PER_TOKEN)

@@ -1,7 +1,7 @@
 """Owner of every live generation of this process: starts them, stops them, sees each to its end."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -82,8 +82,8 @@ class Runner:
         self._tasks = TaskSet()
 
     @property
-    def running(self) -> Sequence[GenerationId]:
-        return list(self._running)
+    def running(self) -> Mapping[GenerationId, Running]:
+        return self._running
 
     async def __aenter__(self) -> "Runner":
         self._tasks.spawn(self._leases.renew_for_ever(lambda: self._running), name="lease renewal")

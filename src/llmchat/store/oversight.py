@@ -17,7 +17,7 @@ from llmchat.ids import GenerationId, OwnerId, WorkerId
 from llmchat.store.base import RELEASED
 from llmchat.store.database import Database
 from llmchat.store.keys import ApiKeyRow
-from llmchat.store.rows import GenerationRow
+from llmchat.store.rows import CheckpointRow, GenerationRow
 from llmchat.store.usage_rows import UsageRow, day_of, usd_of
 
 _LIVE = and_(
@@ -35,9 +35,13 @@ class SqlOversightStore:
     now: Callable[[], datetime]
 
     async def live(self, *, limit: int) -> Sequence[Live]:
-        its = select(GenerationRow).where(_LIVE).order_by(col(GenerationRow.seq)).limit(limit)
+        chars: Any = func.length(CheckpointRow.answer) + func.length(CheckpointRow.reasoning)
+        kept = col(CheckpointRow.generation_id) == col(GenerationRow.id)
+        its = select(GenerationRow, chars).outerjoin(CheckpointRow, kept).where(_LIVE)
+        its = its.order_by(col(GenerationRow.seq)).limit(limit)
         async with self.database.read() as session:
-            return [Live(row.to_domain(), _worker(row)) for row in await session.scalars(its)]
+            found = await session.execute(its)
+            return [Live(row.to_domain(), _worker(row), chars) for row, chars in found]
 
     async def find(self, id: GenerationId) -> Generation:
         its = select(GenerationRow).where(col(GenerationRow.id) == id)

@@ -35,7 +35,7 @@ class LiveGeneration(Shape):
     started_at: datetime | None
     """When its turn came."""
     output_tokens: int | None
-    """What it has written so far, counted here; null where that is not known."""
+    """What it has written so far, about, by its characters; null where that is not known."""
     process: str | None
     """The process that writes it; null while it waits for one."""
     here: bool
