@@ -107,6 +107,8 @@ class Conversation:
     archived: bool
     created_at: datetime
     updated_at: datetime
+    opening: str | None = None
+    """The first words that somebody said in it, where it has no title."""
     pinned: bool = False
     active_leaf: MessageId | None = None
     """The end of the active branch, behind which a message goes that names no parent."""

@@ -65,6 +65,27 @@ class TestOne:
         assert await stores.conversations.get(ME, made.id) == titled
         assert await stores.conversations.get(ME, other.id) == other
 
+    async def test_one_without_a_title_is_called_by_its_first_question(
+        self, stores: Stores
+    ) -> None:
+        made, empty = await stores.conversation(), await stores.conversation()
+        turn = await stores.talk(made, "  Why\n do\tfoxes " + "run? " * 40)
+        await stores.talk(made, "Another version", parent_id=None)
+        await stores.talk(await stores.conversation(title="Foxes"), "Why?")
+
+        page = await stores.conversations.list(ME, limit=10, cursor=None)
+        found = await stores.conversations.get(ME, made.id)
+
+        assert found.opening == f"{('Why do foxes ' + 'run? ' * 40)[:79]}…"
+        assert [each.opening for each in page.items] == [None, found.opening, None]
+        assert (await stores.conversations.get(ME, empty.id)).opening is None
+        changed = await stores.conversations.update(ME, made.id, {"title": "Foxes"})
+        assert (changed.title, changed.opening) == ("Foxes", None)
+        # What is taken out of the conversation is not kept in its name.
+        await stores.conversations.update(ME, made.id, {"title": None})
+        await stores.items.remove(ME, made.id, turn.message.id, "content", 0)
+        assert (await stores.conversations.get(ME, made.id)).opening == "Another version"
+
     async def test_a_title_that_somebody_set_stays(self, stores: Stores) -> None:
         for title in ("Mine", ""):
             made = await stores.conversation(title=title)

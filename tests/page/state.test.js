@@ -106,6 +106,16 @@ test("a message on something unknown asks for another look", () => {
   assert.equal(after(...begun, told(message("q9", "a8"))).torn, true);
 });
 
+test("what has no title is called by the first words that somebody said", () => {
+  const asked = (text) => told(message("q1", null, { content: text }));
+  const opening = (...events) => after(snapshot(), ...events).conversation.opening;
+  assert.equal(opening(told(message("a0", null, { content: "hello" }))), undefined);
+  assert.equal(opening(asked("  why\n not? "), told(message("q2", "q1", { content: "more" }))), "why not?");
+  assert.equal(opening(asked([{ type: "image_url", image_url: { url: "" } }, { type: "text", text: "this" }])), "this");
+  assert.equal(opening(asked("🦊".repeat(81))), `${"🦊".repeat(79)}…`);
+  assert.equal(after({ event: "snapshot", data: { conversation: { ...conversation, title: "Foxes" }, generations: [] } }, asked("why?")).conversation.opening, undefined);
+});
+
 test("older messages go in front, once, and only in front of this branch", () => {
   const end = [snapshot(), page(message("q2", "a1"), message("a2", "q2"))];
   const above = { event: "older", data: { items: [message("q1", null), message("a1", "q1")] } };

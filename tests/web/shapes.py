@@ -9,6 +9,7 @@ import httpx2
 CONVERSATION = {
     "id",
     "title",
+    "opening",
     "system_prompt",
     "model",
     "params",

@@ -298,6 +298,8 @@ export interface components {
                 [key: string]: unknown;
             };
             model: string | null;
+            /** @description What to call it while it has no title: the first words that a user said in it. */
+            opening: string | null;
             params: {
                 [key: string]: unknown;
             };
@@ -428,6 +430,8 @@ export interface components {
                 [key: string]: unknown;
             };
             model: string | null;
+            /** @description What to call it while it has no title: the first words that a user said in it. */
+            opening: string | null;
             params: {
                 [key: string]: unknown;
             };

@@ -85,9 +85,9 @@ async def _page(
             rows += await session.execute(part.limit(limit + 1))
     rows.sort(key=_place, reverse=True)
     shown = rows[:limit]
-    items = [to_domain(row[:3]) for row in shown]
+    items = [to_domain(row[:4]) for row in shown]
     if search is not None:
-        items = await with_matches(session, search, items, [row[3] for row in shown])
+        items = await with_matches(session, search, items, [row[4] for row in shown])
     if len(rows) <= limit:
         return Page(items, None)
     way = None if search is None else search.way
@@ -134,7 +134,7 @@ def _below(latest: Any, place: Place) -> ColumnElement[bool]:
 
 
 def _place(row: Any) -> Place:
-    return row[4], row[0].seq
+    return row[5], row[0].seq
 
 
 def _number(value: int) -> ColumnElement[int]:

@@ -82,7 +82,11 @@ class ConversationRow(SQLModel, table=True):
     variant: str | None = None
 
     def to_domain(
-        self, *, role: CallerRole = "owner", generating: bool = False
+        self,
+        *,
+        role: CallerRole = "owner",
+        generating: bool = False,
+        opening: str | None = None,
     ) -> domain.Conversation:
         return domain.Conversation(
             id=ConversationId(self.id),
@@ -95,6 +99,7 @@ class ConversationRow(SQLModel, table=True):
             archived=self.archived,
             created_at=self.created_at,
             updated_at=self.updated_at,
+            opening=opening,
             pinned=self.pinned,
             active_leaf=None if self.leaf_id is None else MessageId(self.leaf_id),
             role=role,

@@ -34,6 +34,7 @@ USAGE: Example = {
 CONVERSATION: Example = {
     "id": _CONVERSATION_ID,
     "title": "Foxes",
+    "opening": None,
     "system_prompt": "Answer in one sentence.",
     "model": _MODEL,
     "params": {"temperature": 0.2},

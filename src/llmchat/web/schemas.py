@@ -78,6 +78,8 @@ class GivenTemplate(Shape):
 class Conversation(Shape):
     id: str
     title: str | None
+    opening: str | None
+    """What to call it while it has no title: the first words that a user said in it."""
     system_prompt: str | None
     model: str | None
     params: dict[str, Any]

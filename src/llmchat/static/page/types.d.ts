@@ -80,6 +80,8 @@ export interface Message {
 export interface Conversation {
   id: string;
   title: string | null;
+  /** The first words that somebody said in it, where it has no title. */
+  opening?: string | null;
   system_prompt: string | null;
   model: string | null;
   params: Record<string, unknown>;

@@ -110,7 +110,6 @@ export class OpenConversation {
     this.#reduce(event, data);
     if (this.state.torn) return this.#stream?.again();
     if (event === "snapshot") this.#look();
-    if (event === "snapshot" || event === "conversation") this.#tellConversation();
     if (event === "conversation" && this.#isElsewhere()) this.#lookSoon();
     if (event === "message") this.#leaf = null;
     if (event === "finished" || event === "failed") this.#fetchStored(data.generation_id);
@@ -121,10 +120,6 @@ export class OpenConversation {
     if (!id) return;
     this.#events.tell("deleted", id);
     if (this.#place.id === id) this.#place.open(null, { replace: true });
-  }
-
-  #tellConversation() {
-    if (this.state.conversation) this.#events.tell("conversation", this.state.conversation);
   }
 
   /** Somebody switched to another branch, or cleared it all. */
@@ -182,8 +177,10 @@ export class OpenConversation {
    * @param {any} data
    */
   #reduce(event, data) {
+    const before = this.current;
     this.state = reduce(this.state, { event, data });
     this.#changed();
+    if (this.current && this.current !== before) this.#events.tell("conversation", this.current);
   }
 
   #changed() {

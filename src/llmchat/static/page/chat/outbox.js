@@ -3,7 +3,6 @@
 
 import { Problem } from "../api.js";
 import { newKey } from "../ids.js";
-import { openedWith } from "../shell/titles.js";
 import { quietly } from "./drafts.js";
 
 /** @typedef {import("../types").App} App */
@@ -163,7 +162,7 @@ export class Outbox {
   /** @param {Letter} letter */
   async #begin(letter) {
     const isHere = this.#app.place.id === null;
-    const { id } = await this.#app.api.post("/api/conversations", { ...letter.draft, metadata: openedWith(letter.text) });
+    const { id } = await this.#app.api.post("/api/conversations", letter.draft);
     letter.conversation = id;
     this.#keep(letter);
     if (isHere && this.#app.place.id === null) this.#app.place.open(id, { replace: true });

@@ -26,6 +26,9 @@ import { logged } from "./live.js";
  * @typedef {{event: "stored", data: Message}} Stored A message as it is stored now.
  */
 
+/** As the server cuts it. */
+const MOST_OPENING_CHARS = 80;
+
 /** @type {State} */
 export const EMPTY = {
   conversation: null,
@@ -139,12 +142,27 @@ function announce(state, message) {
   const branch = extended(state.branch, message);
   return {
     ...state,
+    conversation: opened(state.conversation, message),
     messages,
     branch: branch ?? state.branch,
     // It hangs on something that we have never seen.
     torn: state.torn || (branch === null && state.loaded),
     announced: [...state.announced, message],
   };
+}
+
+/**
+ * The first words in an untitled conversation are what it is called.
+ *
+ * @param {Conversation | null} conversation
+ * @param {Message} message
+ */
+function opened(conversation, { role, content }) {
+  if (!conversation || conversation.title || conversation.opening || role !== "user") return conversation;
+  const text = typeof content === "string" ? content : content.map((part) => (part.type === "text" ? part.text : "")).join("");
+  const words = [...text.trim().replace(/\s+/g, " ")];
+  const opening = words.length > MOST_OPENING_CHARS ? `${words.slice(0, MOST_OPENING_CHARS - 1).join("")}…` : words.join("");
+  return opening ? { ...conversation, opening } : conversation;
 }
 
 /**

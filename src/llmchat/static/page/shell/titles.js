@@ -3,19 +3,9 @@
 import { byId } from "../dom.js";
 
 const UNTITLED = "New conversation";
-const MOST_CHARS = 80;
 
-/** The metadata of a conversation that begins with this text. @param {string} text */
-export function openedWith(text) {
-  const words = text.trim().replace(/\s+/g, " ");
-  return words ? { opening: words.length > MOST_CHARS ? `${[...words].slice(0, MOST_CHARS).join("")}…` : words } : {};
-}
-
-/** @param {{ title: string | null, metadata?: Record<string, unknown> }} conversation */
-export function titleOf({ title, metadata }) {
-  const opening = metadata?.opening;
-  return title || (typeof opening === "string" && opening) || UNTITLED;
-}
+/** @param {{ title: string | null, opening?: string | null }} conversation */
+export const titleOf = ({ title, opening }) => title || opening || UNTITLED;
 
 /** In the name of the tab, and for who goes from heading to heading. @param {import("../types").App} app */
 export function showTitle({ events, place, conversation }) {
