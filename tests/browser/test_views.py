@@ -23,6 +23,16 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 MARKUP = "<img src=x onerror=alert(1)>"
 SOME = ("usage?all=true", "templates/support", "experiments/warmth")
 VIEWS = (*SOME, "admin", "templates", "experiments")
+LETTER = {
+    "name": "letter",
+    "description": "Writes letters",
+    "system_prompt": "Write to {{who}} in {{language}}.",
+    "model": "demo/echo",
+    "variables": [
+        {"name": "who", "description": "Who gets it"},
+        {"name": "language", "default": "English"},
+    ],
+}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -202,6 +212,49 @@ async def test_a_template_is_made_changed_compared_and_tried(signed: Signed, pas
     await expect(prompt).to_have_value("Greet {{who}} warmly.")
     found = await past.ask("GET", "/api/templates/greeting")
     assert (found["version"], [each["name"] for each in found["variables"]]) == (2, ["who"])
+
+
+async def test_a_chat_begins_with_a_template(signed: Signed, past: Past) -> None:
+    await past.ask("POST", "/api/templates", LETTER)
+    tab, page = await signed.open("", by="bob", viewport=PHONE)
+    await tab.button("Begin with a template").click()
+    await tab.dialog.get_by_label("Template").select_option("letter")
+    await expect(tab.dialog.get_by_label("language")).to_have_value("English")
+    await tab.shows_no_barrier()
+    await page.keyboard.press("Enter")
+    await tab.button("Begin with it").click()
+    # Nothing begins without what has to be given.
+    await expect(page.get_by_label("who (required)")).to_be_focused()
+    await page.get_by_label("who (required)").fill("Ada")
+    await tab.button("Begin with it").click()
+    await expect(tab.composer).to_be_focused()
+    await page.reload()
+    await expect(page.locator("#beginning")).to_contain_text("who: Ada")
+    await expect(tab.model).to_contain_text("demo/echo")
+    await tab.shows_no_barrier()
+    assert await tab.small_targets() == []
+
+    await tab.composer.fill("Thank her  for the programme")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#begun")).to_contain_text("letter, version 1")
+    await expect(page).to_have_title("Thank her for the programme · llmchat")
+    await expect(tab.row("Thank her for the programme")).to_have_count(1)
+    id = page.url.rpartition("/")[2]
+    made = await past.ask("GET", f"/api/conversations/{id}", by="bob")
+    assert (made["template"]["name"], made["system_prompt"]) == (
+        "letter",
+        "Write to Ada in English.",
+    )
+    assert (made["metadata"], made["opening"]) == ({}, "Thank her for the programme")
+
+    await page.locator("#begun a").click()
+    await page.get_by_role("link", name="All templates").click()
+    await tab.button("Begin a chat with summary").click()
+    await expect(page.locator(".begins")).to_contain_text("Begins with the template summary")
+    await expect(tab.composer).to_be_focused()
+    await tab.button("Begin without the template").click()
+    await expect(tab.button("Begin with a template")).to_be_focused()
+    assert signed.complaints == []
 
 
 async def test_an_experiment_runs_and_says_what_it_does_not_know(

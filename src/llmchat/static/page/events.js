@@ -6,6 +6,7 @@
  * - `place`: another conversation was opened, or none (`null`)
  * - `view`: a view was opened above the conversation, or closed (`null`)
  * - `conversation`: its settings, its title or its active branch changed, here or elsewhere
+ * - `template`: a new conversation is to begin with another template, or with none (`null`)
  * - `deleted`: a conversation is gone, here or elsewhere
  * - `members`: somebody became a member of a conversation, or is none any more
  * - `generating`: answers began, or ended, in a conversation

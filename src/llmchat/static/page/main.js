@@ -1,6 +1,7 @@
 /** Puts the page together. Each part below gets `app` and fills its own place in index.html. */
 
 import { createApi } from "./api.js";
+import { showBegun } from "./chat/begun.js";
 import { showComposer } from "./chat/composer.js";
 import { OpenConversation } from "./chat/conversation.js";
 import { showConversation } from "./chat/pane.js";
@@ -9,6 +10,7 @@ import { createPlace } from "./place.js";
 import { showCalling } from "./room/calling.js";
 import { showPeople } from "./room/people.js";
 import { Room } from "./room/room.js";
+import { showBeginning } from "./shell/beginning.js";
 import { showModels } from "./shell/models.js";
 import { showSettings } from "./shell/settings.js";
 import { showShare } from "./shell/share.js";
@@ -38,11 +40,13 @@ for (const show of [
   showTheme,
   showModels,
   showSettings,
+  showBeginning,
   showShare,
   showSidebar,
   showViews,
   showSignIn,
   showPeople,
+  showBegun,
   showConversation,
   showComposer,
   showCalling,

@@ -94,6 +94,16 @@ export interface Conversation {
   role?: "owner" | "editor" | "viewer";
   reply_mode?: "always" | "addressed";
   generating?: boolean;
+  /** What it began with. */
+  template?: { name: string; version: number } | null;
+}
+
+/** What a new conversation is to begin with: a template, and the values that are not its own. */
+export interface Beginning {
+  name: string;
+  /** Who answers, where nobody chooses. */
+  model: string | null;
+  variables: Record<string, string>;
 }
 
 /** How the open conversation's stream is. `idle`: none is open. */
@@ -110,6 +120,7 @@ export interface EventMap {
   place: string | null;
   view: View | null;
   conversation: Conversation;
+  template: Beginning | null;
   deleted: string;
   members: string;
   generating: { id: string; generating: boolean };
@@ -167,7 +178,7 @@ export interface Place {
   begin(): void;
 }
 
-/** What the next message is sent with; shell/models.js and shell/settings.js put theirs here. */
+/** What the next message is sent with; shell/models.js, settings.js and beginning.js put theirs here. */
 export interface Choices {
   /** `model` and `params` of the next send; what is missing is the conversation's own. */
   current(): { model?: string | null; params?: Record<string, unknown> };
@@ -177,6 +188,7 @@ export interface Choices {
     model?: string | null;
     params?: Record<string, unknown>;
     reply_mode?: "always" | "addressed";
+    template?: { name: string; variables: Record<string, string> };
   };
 }
 

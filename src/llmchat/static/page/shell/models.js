@@ -19,6 +19,8 @@ export function showModels(app) {
   const catalogue = new Catalogue(api);
   /** @type {{ id: string | null, model: string | null }} What was chosen here, and may not be stored yet. */
   let chosen = { id: null, model: kept() };
+  /** @type {string | null} What the template says with which a new conversation begins. */
+  let suggested = null;
   /** @type {{ id: string, model: string | null } | null} Who answered last, where nothing is chosen. */
   let last = null;
 
@@ -31,7 +33,7 @@ export function showModels(app) {
   /** @returns {string | null} The model of the open conversation; null: the server's default. */
   function current() {
     if (chosen.id === place.id && chosen.model && !isGone(chosen.model)) return chosen.model;
-    if (place.id === null) return null;
+    if (place.id === null) return suggested;
     if (conversation.current?.id === place.id && conversation.current.model) return conversation.current.model;
     return last?.id === place.id ? last.model : null;
   }
@@ -100,16 +102,22 @@ export function showModels(app) {
     show();
     void whoAnsweredLast();
   });
-  events.on("place", (id) => {
+  const beginAnew = () => {
     // A new conversation that got its id keeps what was chosen for it.
-    if (id === null) chosen = { id: null, model: kept() };
+    if (place.id === null) chosen = { id: null, model: suggested ? null : kept() };
     show();
+  };
+  events.on("place", beginAnew);
+  events.on("template", (template) => {
+    suggested = template?.model ?? null;
+    beginAnew();
   });
   events.on("signed-in", () => void load());
   void load();
 
   choices.current = () => ({ model: place.id === null ? undefined : current() ?? undefined });
-  choices.draft = () => ({ model: current() ?? undefined });
+  // An experiment may compare models: what the template says is for the server to say.
+  choices.draft = () => ({ model: (current() === suggested ? null : current()) ?? undefined });
 }
 
 /** What was chosen last is what a new conversation begins with. @returns {string | null} */

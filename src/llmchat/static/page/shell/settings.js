@@ -1,6 +1,7 @@
 /** What a conversation is answered with: its system prompt and its parameters; and whom the model answers. */
 
 import { byId, element } from "../dom.js";
+import { beginning } from "./beginning.js";
 import { openDialog, toast } from "./dialogs.js";
 import { iconButton } from "./icons.js";
 import { FIELDS, parse, show } from "./params.js";
@@ -76,6 +77,9 @@ export async function openSettings(app) {
   if (document.querySelector("dialog[open]")) return;
   const now = settingsOf(app);
   const prompt = element("textarea", { id: "system-prompt", rows: 5, dir: "auto", maxLength: MOST_PROMPT_CHARS, value: now.system_prompt ?? "", placeholder: "What every model in this conversation is told first" });
+  const template = app.place.id === null ? beginning() : app.conversation.current?.template;
+  // A conversation that is yet to be made has one or the other.
+  prompt.disabled = app.place.id === null && !!template;
   const fields = FIELDS.map((field) => control(field, now.params[field.name]));
   const thinking = element("select", { id: "param-skip_thinking" }, ...THINKING.map(([value, label]) => element("option", { value }, label)));
   thinking.value = show(now.params.skip_thinking);
@@ -90,7 +94,8 @@ export async function openSettings(app) {
     for (const { check } of fields) check();
   };
   const form = element("form", { class: "settings", method: "dialog", noValidate: true },
-    element("label", { class: "field" }, element("span", {}, "System prompt"), prompt),
+    element("label", { class: "field" }, element("span", {}, "System prompt"), prompt,
+      template && element("span", { class: "hint" }, `From the template ${template.name}.`)),
     element("label", { class: "field" }, element("span", {}, "The model answers"), answers,
       element("span", { class: "hint" }, "Of several people who talk, not everybody wants an answer every time.")),
     element("div", { class: "grid" }, ...fields.map(({ element: row }) => row),

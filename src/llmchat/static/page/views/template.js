@@ -1,6 +1,7 @@
 /** One template: its prompt, what comes out with values for its variables, and its versions. */
 
 import { element } from "../dom.js";
+import { beginWith } from "../shell/beginning.js";
 import { confirmed, toast, toastProblem } from "../shell/dialogs.js";
 import { compared } from "./comparing.js";
 import { ago, momentName } from "./format.js";
@@ -40,7 +41,8 @@ export function showTemplate(app, name, query, left) {
 }
 
 /** @param {import("../types").App} app @param {string} path @param {Template} template @param {Summary[]} versions @param {boolean} may */
-function top(app, path, { name, version, latest_version, description, created_at, created_by, archived }, versions, may) {
+function top(app, path, template, versions, may) {
+  const { name, version, latest_version, description, created_at, created_by, archived } = template;
   const go = (/** @type {string} */ chosen) => app.place.show(`#/templates/${name}${Number(chosen) === latest_version ? "" : `?version=${chosen}`}`);
   const select = element("select", { class: "plain", ariaLabel: "Version", onchange: () => go(select.value) },
     ...versions.map((one) => element("option", { value: String(one.version), selected: one.version === version }, `Version ${one.version}, ${ago(one.created_at)}`)));
@@ -58,6 +60,8 @@ function top(app, path, { name, version, latest_version, description, created_at
   return head(name, [description, `Version ${version} of ${latest_version}, by ${created_by}, ${momentName(created_at)}.`].filter(Boolean).join(" · "),
     element("a", { class: "button small", href: "#/templates" }, "All templates"), select,
     archived && badge("archived", "quiet"),
+    // What begins uses the newest one.
+    !archived && version === latest_version && element("button", { type: "button", class: "button main small", onclick: () => beginWith(app, [template]) }, "Begin a chat"),
     may && !archived && element("button", { type: "button", class: "button small", onclick: () => void archive() }, "Archive"));
 }
 

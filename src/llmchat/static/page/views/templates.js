@@ -1,6 +1,7 @@
 /** Prompt templates: all of them, and a way to one. */
 
 import { element } from "../dom.js";
+import { beginWith } from "../shell/beginning.js";
 import { openDialog } from "../shell/dialogs.js";
 import { ago } from "./format.js";
 import { badge, field, fill, head, problem, table } from "./parts.js";
@@ -38,7 +39,7 @@ function showAll(app, left) {
     /** @type {{ items: Summary[] }} */
     const { items } = await app.api.get(`/api/templates?archived=${archived.checked ? "all" : "false"}`, { signal: left });
     if (!items.length) return [element("p", { class: "nothing-here" }, "There are no templates yet. One is a system prompt with a name, which conversations and calls can use, and which changes in one place.")];
-    return [table("Templates", [{ name: "Name" }, { name: "For" }, { name: "Variables" }, { name: "Model", minor: true }, { name: "Version", number: true }, { name: "Changed" }], items.map(row), { cards: true })];
+    return [table("Templates", [{ name: "Name" }, { name: "For" }, { name: "Variables" }, { name: "Model", minor: true }, { name: "Version", number: true }, { name: "Changed" }, { name: "Begin a chat", unseen: true }], items.map((one) => row(app, one)), { cards: true })];
   });
 
   void list();
@@ -53,14 +54,16 @@ function showAll(app, left) {
 /** Changing them takes the scope `admin`. @param {import("../types").App} app @param {AbortSignal} left */
 export const mayChange = ({ api }, left) => api.get("/api/me", { signal: left }).then(({ scopes }) => scopes.includes("admin"), () => false);
 
-/** @param {Summary} template */
-function row({ name, description, variables, model, version, archived, created_at, created_by }) {
+/** @param {import("../types").App} app @param {Summary} template */
+function row(app, template) {
+  const { name, description, variables, model, version, archived, created_at, created_by } = template;
   return [
     element("a", { href: `#/templates/${name}` }, name, archived && badge("archived", "quiet")),
     description ?? "–",
     variables.length ? variables.map(({ name: variable }) => variable).join(", ") : "none",
     model ?? "the caller’s", String(version),
     element("span", {}, ago(created_at), element("span", { class: "under" }, `by ${created_by}`)),
+    !archived && element("button", { type: "button", class: "button small", ariaLabel: `Begin a chat with ${name}`, onclick: () => beginWith(app, [template]) }, "Begin a chat"),
   ];
 }
 
