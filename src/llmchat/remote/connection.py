@@ -110,7 +110,7 @@ class Connection:
                 response = await self._opened.request(
                     method, path, content=content, headers=headers, params=params
                 )
-            except httpx2.TransportError as error:
+            except httpx2.RequestError as error:
                 problem = self.away(error)
                 if not again and not isinstance(error, httpx2.ConnectError):
                     raise problem from None
@@ -133,8 +133,8 @@ class Connection:
     async def stream(
         self, path: str, headers: Mapping[str, str]
     ) -> AsyncGenerator[httpx2.Response, None]:
-        """An answer whose body is yet to come. Raises httpx2.TransportError, and LlmchatError for
-        what is refused."""
+        """An answer whose body is yet to come. Raises httpx2.RequestError, and LlmchatError for what
+        is refused."""
         # The silence of a stream is measured by whoever reads it.
         timeout = httpx2.Timeout(None, connect=_CONNECT_SECONDS)
         # What is compressed on the way would come late.
@@ -146,7 +146,7 @@ class Connection:
                 raise refusal(response, self.url)
             yield response
 
-    def away(self, error: httpx2.TransportError | TimeoutError) -> Unavailable:
+    def away(self, error: httpx2.RequestError | TimeoutError) -> Unavailable:
         """What to say of a service that cannot be reached."""
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
             return Unavailable(
@@ -156,9 +156,7 @@ class Connection:
         said = str(error) or type(error).__name__
         return Unavailable(f"The connection to {self.url} was lost, and does not come back: {said}")
 
-    async def outlast(
-        self, patience: Patience, error: httpx2.TransportError | TimeoutError
-    ) -> None:
+    async def outlast(self, patience: Patience, error: httpx2.RequestError | TimeoutError) -> None:
         """Wait for a service that was there; raises Unavailable for one that never was."""
         await self._outlast(patience, self.away(error))
 
@@ -179,7 +177,7 @@ class Connection:
             return None
         try:
             return response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Unavailable(
                 f"{self.url} answers, but not as llmchat does. Check the address."
             ) from None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
+from math import inf
 from typing import Any
 
 import httpx2
@@ -46,15 +47,25 @@ def refusal(response: httpx2.Response, where: str) -> LlmchatError:
 
 
 def problem_of(members: Any) -> Problem:
-    """A problem out of JSON; what a newer service adds to it is left out."""
+    """A problem out of JSON; what a newer service adds to it is left out. Raises TypeError and
+    ValueError for what is none."""
     known = {name: value for name, value in dict(members).items() if name in _KNOWN}
-    return Problem.from_json(known)
+    problem = Problem.from_json(known)
+    texts = (problem.type, problem.title, problem.detail)
+    seconds = problem.retry_after_seconds
+    if not (
+        all(isinstance(text, str) for text in texts)
+        and isinstance(problem.status, int)
+        and (seconds is None or 0 <= seconds < inf)
+    ):
+        raise ValueError("a problem whose members are of other kinds")
+    return problem
 
 
 def _problem(response: httpx2.Response) -> Problem | None:
     try:
         return problem_of(response.json())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
 
 
