@@ -391,7 +391,7 @@ async def test_a_hole_and_a_doubled_event_are_asked_for_again() -> None:
             events(delta(5, 8, "defg"), END, delta(10, 10, "never")),
         ]
     )  # fmt: skip
-    async with server.running(patience_seconds=5) as client:
+    async with server.running(first_retry_seconds=0.01) as client:
         answer = await client.answer("gen_1")
         entries = [entry async for entry in answer.stream()]
     assert text_of(entries) == "abcdefg"

@@ -24,6 +24,7 @@ from llmchat.problem import Problem
 
 _MOST_RETRY_SECONDS = 86_400.0
 _KNOWN = {field.name for field in fields(Problem)}
+_KINDS = {"type": str, "title": str, "detail": str, "status": int}
 _BY_STATUS: dict[int, type[LlmchatError]] = {
     400: Malformed,
     401: Unauthenticated,
@@ -50,16 +51,11 @@ def problem_of(members: Any) -> Problem:
     """A problem out of JSON; what a newer service adds to it is left out. Raises TypeError and
     ValueError for what is none."""
     known = {name: value for name, value in dict(members).items() if name in _KNOWN}
-    problem = Problem.from_json(known)
-    texts = (problem.type, problem.title, problem.detail)
-    seconds = problem.retry_after_seconds
-    if not (
-        all(isinstance(text, str) for text in texts)
-        and isinstance(problem.status, int)
-        and (seconds is None or 0 <= seconds < inf)
-    ):
-        raise ValueError("a problem whose members are of other kinds")
-    return problem
+    if not all(isinstance(known.get(name), kind) for name, kind in _KINDS.items()):
+        raise ValueError("its members are of other kinds")
+    if not 0 <= (known.get("retry_after_seconds") or 0) < inf:
+        raise ValueError("nobody can wait for so long")
+    return Problem.from_json(known)
 
 
 def _problem(response: httpx2.Response) -> Problem | None:
