@@ -235,8 +235,26 @@ async def test_what_is_not_there_is_not_found(chats: Chats) -> None:
     for lost in (chats.conversation("conv_0"), chats.answer("gen_0")):
         with pytest.raises(NotFound):
             await lost
-    with pytest.raises((Invalid, NotFound)):
-        await chats.conversation("../../api/keys")
+
+
+@pytest.mark.parametrize("odd", ["../../api/keys", "", "\0", "\ud800", "é", "conv_1\n", "x" * 65])
+async def test_what_can_be_no_id_and_no_key_is_refused(chats: Chats, odd: str) -> None:
+    conversation = await chats.create(**ECHO)
+    for refused in (chats.conversation(odd), chats.answer(odd)):
+        with pytest.raises(Invalid):
+            await refused
+    with pytest.raises(Invalid):
+        [message async for message in conversation.history(leaf=odd)]
+    for key in ("a b", f"{odd}\0", "k" * 256):
+        with pytest.raises(Invalid):
+            _ = await conversation.send("hello", key=key)
+
+
+async def test_any_words_can_be_looked_for_up_to_some_length(chats: Chats) -> None:
+    for words in ("\0", "\ud800", '"* OR (', "  "):
+        assert [found.id async for found in chats.conversations(f"nowhere {words}")] == []
+    with pytest.raises(Invalid):
+        [found async for found in chats.conversations("x" * 513)]
 
 
 async def test_history_goes_back_and_along_a_branch(chats: Chats) -> None:

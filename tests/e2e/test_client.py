@@ -22,6 +22,7 @@ from llmchat.errors import (
     Invalid,
     LlmchatError,
     LogGone,
+    Malformed,
     NotFound,
     RateLimited,
     Unauthenticated,
@@ -324,7 +325,13 @@ def delta(first: int, last: int, text: str) -> str:
     return f"id: {last}\nevent: delta\ndata: {data}"
 
 
+PROBLEM = b'{"type": "t", "title": "t", "detail": "d", "status": %s, "retry_after_seconds": %s}'
 MODELS = http("200 OK", b'{"items": [], "default": "demo/echo"}')
+STANDING = http(
+    "200 OK",
+    b'{"id": "gen_1", "conversation_id": "conv_1", "message_id": "msg_1", "status": '
+    b'"streaming", "model": "m", "finish_reason": null, "usage": null, "error": null}',
+)
 END = 'id: 9\nevent: finished\ndata: {"offset":[9,9],"status":"complete","finish_reason":"stop"}'
 
 
@@ -353,6 +360,12 @@ async def test_a_creation_that_may_be_done_is_not_done_twice() -> None:
         (http("302 Found", b"", Location="http://127.0.0.1:9/"), Invalid),
         (http("418 Teapot", b'{"type": 1, "status": "x"}'), Invalid),
         (http("500 Oops", b"[1, 2]"), Unavailable),
+        (http("200 OK", b"not gzip", Content_Encoding="gzip"), Unavailable),
+        (http("200 OK", b"[" * 100_000), Unavailable),
+        (http("503 Away", b"[" * 100_000), Unavailable),
+        (http("429 Slow", PROBLEM % (b"429", b"NaN")), Unavailable),
+        (http("429 Slow", PROBLEM % (b"429", b'"soon"')), Unavailable),
+        (http("400 Bad", PROBLEM % (b'"x"', b"1")), Malformed),
     ],
 )
 async def test_what_is_no_service_of_ours_is_said_to_be_none(
@@ -364,37 +377,31 @@ async def test_what_is_no_service_of_ours_is_said_to_be_none(
 
 
 async def test_a_hole_and_a_doubled_event_are_asked_for_again() -> None:
-    standing = http(
-        "200 OK",
-        b'{"id": "gen_1", "conversation_id": "conv_1", "message_id": "msg_1", "status": '
-        b'"streaming", "model": "m", "finish_reason": null, "usage": null, "error": null}',
-    )
     server = Scripted(
         [
-            standing,
+            STANDING,
             events(delta(1, 2, "ab"), delta(4, 4, "X")),
             events(delta(3, 3, "c"), delta(3, 3, "c")),
             events("event: heartbeat\ndata: {}", 'id: 4\nevent: later\ndata: {"offset":[4,4]}'),
             events("event: delta\ndata: {"),
+            events('event: delta\ndata: {"offset":[5,"x"],"channel":"answer","text":"X"}'),
+            events('event: finished\ndata: {"offset":[5,5],"status":"odd"}'),
+            events('event: finished\ndata: {"offset":[5,5],"status":"complete","usage":[1]}'),
+            http("200 OK", b"X", "text/event-stream", Content_Encoding="gzip"),
             events(delta(5, 8, "defg"), END, delta(10, 10, "never")),
         ]
     )  # fmt: skip
-    async with server.running(patience_seconds=5) as client:
+    async with server.running(first_retry_seconds=0.01) as client:
         answer = await client.answer("gen_1")
         entries = [entry async for entry in answer.stream()]
     assert text_of(entries) == "abcdefg"
     cursors = [head.lower().partition("last-event-id: ")[2][:1] for head in server.requests[1:]]
-    assert cursors == ["", "2", "3", "4", "4"]
+    assert cursors == ["", "2", "3", *"444444"]
 
 
 async def test_a_stream_that_only_ever_breaks_is_given_up() -> None:
-    standing = http(
-        "200 OK",
-        b'{"id": "gen_1", "conversation_id": "conv_1", "message_id": "msg_1", "status": '
-        b'"streaming", "model": "m", "finish_reason": null, "usage": null, "error": null}',
-    )
     broken = [events(delta(7, 7, "X"))] * 200
-    async with Scripted([standing, *broken]).running(patience_seconds=0.5) as client:
+    async with Scripted([STANDING, *broken]).running(patience_seconds=0.5) as client:
         answer = await client.answer("gen_1")
         with pytest.raises(Unavailable, match="broken stream"):
             [entry async for entry in answer.stream()]

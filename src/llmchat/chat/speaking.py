@@ -9,7 +9,7 @@ from llmchat.chat.feed import MessageAdded
 from llmchat.chat.news import News
 from llmchat.chat.rooms import Rooms
 from llmchat.chat.service import Ask, ChatService
-from llmchat.domain import Note, Part, ReplyMode, ToolResult, Turn
+from llmchat.domain import Conversation, Note, Part, ReplyMode, ToolResult, Turn
 from llmchat.ids import ConversationId, MessageId, OwnerId
 from llmchat.providers.base import Models
 from llmchat.store.base import ConversationStore
@@ -91,18 +91,17 @@ class Speaking:
             made = await self._notes.made(author, ask.idempotency)
             if made is not None:
                 return made
-        if not tool_results and not await self._is_for_model(author, id, content, ask):
-            note = await self._note(author, id, content, ask, parts, parent_id)
-            if note is not None:
-                return note
+        if not tool_results:
+            conversation = await self._conversations.get(author, id, right=Right.CHANGE)
+            if not await self._is_for_model(conversation, content, ask):
+                note = await self._note(author, conversation, content, ask, parts, parent_id)
+                if note is not None:
+                    return note
         return await self._chat.send(
             author, id, content, ask, parts=parts, tool_results=tool_results, parent_id=parent_id
         )
 
-    async def _is_for_model(
-        self, author: OwnerId, id: ConversationId, content: str, ask: Ask
-    ) -> bool:
-        conversation = await self._conversations.get(author, id, right=Right.CHANGE)
+    async def _is_for_model(self, conversation: Conversation, content: str, ask: Ask) -> bool:
         if conversation.reply_mode is ReplyMode.ALWAYS:
             return True
         model = ask.model or conversation.model or await self._models.default()
@@ -111,16 +110,18 @@ class Speaking:
     async def _note(
         self,
         author: OwnerId,
-        id: ConversationId,
+        conversation: Conversation,
         content: str,
         ask: Ask,
         parts: Sequence[Part],
         parent_id: MessageId | ActiveLeaf | None,
     ) -> Note | None:
         self._rooms.refuse_when_over()
+        id = conversation.id
         note = await self._notes.add(
             author, id, content, parts=parts, parent_id=parent_id, idempotency=ask.idempotency
         )
         if note is not None and not note.replayed:
-            self._news.announce(author, id, MessageAdded(note.message))
+            # Other processes read it as its owner may: its author may have left by then.
+            self._news.announce(conversation.owner, id, MessageAdded(note.message))
         return note

@@ -7,6 +7,7 @@ from llmchat.conversing.answer import Answer
 from llmchat.conversing.asking import Choices, settings_fields
 from llmchat.conversing.base import Details, Service
 from llmchat.conversing.conversation import Conversation
+from llmchat.conversing.names import checked_id, checked_query
 from llmchat.domain import Model, ReplyMode, Wanted
 from llmchat.ids import ConversationId, GenerationId
 
@@ -62,8 +63,9 @@ class Chats:
         return Conversation(self._service, (await self._service.create(fields)).id)
 
     async def conversation(self, id: ConversationId | str) -> Conversation:
-        """The conversation with this id. Raises NotFound."""
-        return Conversation(self._service, (await self._service.get(ConversationId(id))).id)
+        """The conversation with this id. Raises NotFound, Invalid."""
+        found = await self._service.get(ConversationId(checked_id(id)))
+        return Conversation(self._service, found.id)
 
     async def conversations(
         self,
@@ -73,8 +75,9 @@ class Chats:
         pinned: bool | None = None,
     ) -> AsyncGenerator[Details, None]:
         """That with the newest message first. `query` looks in titles and messages; None for a mark
-        is whether or not."""
-        wanted, cursor = Wanted(query, archived, pinned), None
+        is whether or not. Raises Invalid."""
+        words = None if query is None else checked_query(query)
+        wanted, cursor = Wanted(words, archived, pinned), None
         while True:
             page = await self._service.list(wanted, cursor=cursor)
             for details in page.items:
@@ -83,8 +86,9 @@ class Chats:
                 return
 
     async def answer(self, id: GenerationId | str) -> Answer:
-        """An answer by the id of its generation, whoever has asked for it. Raises NotFound."""
-        return Answer(self._service, await self._service.standing(GenerationId(id)))
+        """An answer by the id of its generation, whoever has asked for it. Raises NotFound,
+        Invalid."""
+        return Answer(self._service, await self._service.standing(GenerationId(checked_id(id))))
 
     async def models(self) -> Sequence[Model]:
         """All the models there are."""

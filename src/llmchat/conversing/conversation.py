@@ -6,6 +6,7 @@ from typing import Any
 from llmchat.conversing.answer import Answer, answer_of
 from llmchat.conversing.asking import Choices, Picture, ask_fields, content_fields
 from llmchat.conversing.base import Details, Said, Service
+from llmchat.conversing.names import checked_id, checked_key
 from llmchat.domain import Message, MessageOrder, OnBusy, Params, ToolResult
 from llmchat.ids import ConversationId, MessageId, new_id
 
@@ -80,7 +81,7 @@ class Conversation:
     ) -> AsyncGenerator[Message, None]:
         """The messages of the active branch, or of the one that ends at `leaf`."""
         order: MessageOrder = "desc" if newest_first else "asc"
-        end = None if leaf is None else MessageId(leaf)
+        end = None if leaf is None else MessageId(checked_id(leaf))
         cursor: str | None = None
         while True:
             page = await self._service.messages(
@@ -134,4 +135,5 @@ class Conversation:
         fields = {**dict(content_fields(text, images, tool_results)), **ask}
         if not isinstance(parent_id, _Behind):
             fields["parent_id"] = parent_id
-        return await self._service.say(self.id, fields, key=key or new_id("send"))
+        own = checked_key(key) if key else new_id("send")
+        return await self._service.say(self.id, fields, key=own)

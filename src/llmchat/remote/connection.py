@@ -100,7 +100,7 @@ class Connection:
         long as the service says. Raises LlmchatError."""
         content = None if fields is None else json_bytes(fields)
         headers = {} if content is None else {"Content-Type": "application/json"}
-        headers |= {} if key is None else {"Idempotency-Key": _checked_idempotency(key)}
+        headers |= {} if key is None else {"Idempotency-Key": key}
         params = {name: value for name, value in (query or {}).items() if value is not None}
         again = repeatable or method in _REPEATABLE or key is not None
         patience = self.patience()
@@ -110,7 +110,7 @@ class Connection:
                 response = await self._opened.request(
                     method, path, content=content, headers=headers, params=params
                 )
-            except httpx2.TransportError as error:
+            except httpx2.RequestError as error:
                 problem = self.away(error)
                 if not again and not isinstance(error, httpx2.ConnectError):
                     raise problem from None
@@ -133,7 +133,7 @@ class Connection:
     async def stream(
         self, path: str, headers: Mapping[str, str]
     ) -> AsyncGenerator[httpx2.Response, None]:
-        """An answer whose body is yet to come. Raises httpx2.TransportError, and LlmchatError for
+        """An answer whose body is yet to come. Raises httpx2.RequestError, and LlmchatError for
         what is refused."""
         # The silence of a stream is measured by whoever reads it.
         timeout = httpx2.Timeout(None, connect=_CONNECT_SECONDS)
@@ -146,7 +146,7 @@ class Connection:
                 raise refusal(response, self.url)
             yield response
 
-    def away(self, error: httpx2.TransportError | TimeoutError) -> Unavailable:
+    def away(self, error: httpx2.RequestError | TimeoutError) -> Unavailable:
         """What to say of a service that cannot be reached."""
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
             return Unavailable(
@@ -156,9 +156,7 @@ class Connection:
         said = str(error) or type(error).__name__
         return Unavailable(f"The connection to {self.url} was lost, and does not come back: {said}")
 
-    async def outlast(
-        self, patience: Patience, error: httpx2.TransportError | TimeoutError
-    ) -> None:
+    async def outlast(self, patience: Patience, error: httpx2.RequestError | TimeoutError) -> None:
         """Wait for a service that was there; raises Unavailable for one that never was."""
         await self._outlast(patience, self.away(error))
 
@@ -179,7 +177,7 @@ class Connection:
             return None
         try:
             return response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Unavailable(
                 f"{self.url} answers, but not as llmchat does. Check the address."
             ) from None
@@ -217,12 +215,6 @@ def _key_of_the_environment() -> str | None:
 def _checked_key(key: str | None) -> str | None:
     if key is not None and not _is_token(key):
         raise Invalid("The key has characters that no key has; one looks like sk-llmchat-….")
-    return key
-
-
-def _checked_idempotency(key: str) -> str:
-    if not _is_token(key) or len(key) > 255:
-        raise Invalid("The key of a message is 1 to 255 printable ASCII characters without spaces.")
     return key
 
 

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
+from operator import index
 from typing import Any
 
 import httpx2
 import orjson
 
+from llmchat.domain import Status
 from llmchat.errors import RateLimited, Unavailable
 from llmchat.events import (
     Delta,
@@ -57,7 +59,7 @@ async def follow(
                 return
             gone = Unavailable(f"{connection.url} ends the stream again and again.")
             await patience.outlast(gone, retry_after=one.hint_seconds)
-        except (httpx2.TransportError, TimeoutError) as error:
+        except (httpx2.RequestError, TimeoutError) as error:
             await connection.outlast(patience, error)
         except _Hole as hole:
             await patience.outlast(Unavailable(f"{connection.url} sends a broken stream: {hole}"))
@@ -105,7 +107,7 @@ class _Stream:
             return None
         try:
             data: dict[str, Any] = orjson.loads(sent.data)
-            first, last = data["offset"]
+            first, last = map(index, data["offset"])
             event = event_of(sent.event, data)
         except (ValueError, TypeError, KeyError) as error:
             raise _Hole(f"{sent.event} cannot be read: {error!r}") from None
@@ -130,15 +132,20 @@ def event_of(name: str, data: Mapping[str, Any]) -> Event | None:
             event = Reset(int(data["attempt"]), str(data["reason"]), str(data["text"]))
         case "finished":
             usage = usage_of(data.get("usage"))
-            event = Finished(data["status"], data.get("finish_reason"), usage, data.get("model"))
+            event = Finished(_status_of(data), data.get("finish_reason"), usage, data.get("model"))
         case "failed":
             problem = problem_of(data["problem"])
-            event = Failed(data["status"], problem, usage_of(data.get("usage")))
+            event = Failed(_status_of(data), problem, usage_of(data.get("usage")))
     return event
 
 
+def _status_of(data: Mapping[str, Any]) -> Any:
+    return Status(data["status"]).value
+
+
 def usage_of(members: Any) -> Usage | None:
+    """Raises TypeError and ValueError for what is none."""
     if members is None:
         return None
     names = Usage.__dataclass_fields__
-    return Usage(**{name: value for name, value in members.items() if name in names})
+    return Usage(**{name: value for name, value in dict(members).items() if name in names})

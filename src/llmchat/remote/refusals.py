@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
+from math import inf
 from typing import Any
 
 import httpx2
@@ -23,6 +24,7 @@ from llmchat.problem import Problem
 
 _MOST_RETRY_SECONDS = 86_400.0
 _KNOWN = {field.name for field in fields(Problem)}
+_KINDS = {"type": str, "title": str, "detail": str, "status": int}
 _BY_STATUS: dict[int, type[LlmchatError]] = {
     400: Malformed,
     401: Unauthenticated,
@@ -46,15 +48,20 @@ def refusal(response: httpx2.Response, where: str) -> LlmchatError:
 
 
 def problem_of(members: Any) -> Problem:
-    """A problem out of JSON; what a newer service adds to it is left out."""
+    """A problem out of JSON; what a newer service adds to it is left out. Raises TypeError and
+    ValueError for what is none."""
     known = {name: value for name, value in dict(members).items() if name in _KNOWN}
+    if not all(isinstance(known.get(name), kind) for name, kind in _KINDS.items()):
+        raise ValueError("its members are of other kinds")
+    if not 0 <= (known.get("retry_after_seconds") or 0) < inf:
+        raise ValueError("nobody can wait for so long")
     return Problem.from_json(known)
 
 
 def _problem(response: httpx2.Response) -> Problem | None:
     try:
         return problem_of(response.json())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
 
 

@@ -2,11 +2,10 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from llmchat.conversing.base import Catalogue, Details, Fields, Said, Standing
+from llmchat.conversing.names import checked_id
 from llmchat.domain import Message, MessageOrder, Page, Wanted
-from llmchat.errors import Invalid
 from llmchat.events import Entry
 from llmchat.ids import ConversationId, GenerationId, MessageId
 from llmchat.remote import shapes
@@ -108,6 +107,4 @@ class RemoteService:
 
 def _path(collection: str, id: str, *rest: str) -> str:
     """Raises Invalid for an id that would lead to another path."""
-    if not id or quote(id, safe="") != id or set(id) == {"."}:
-        raise Invalid(f"{id!r} is no id; one looks like conv_8DmPJ3GkR5cV1wXyZ2aBcD4.")
-    return "/".join([collection, id, *rest])
+    return "/".join([collection, checked_id(id), *rest])

@@ -5,15 +5,18 @@ import socket
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 Address = IPv4Address | IPv6Address
 
 # An IPv4 address is in the last four bytes of these: it is that one which is reached.
 _TRANSLATED = IPv6Network("64:ff9b::/96")
-# An old way to write IPv4 addresses, which nobody is to be reached by.
-_COMPATIBLE = IPv6Network("::/96")
+# All that anybody on the internet was given. Outside of it are also ways to write IPv4 addresses
+# that only some network's own translator knows.
+_GIVEN_OUT = IPv6Network("2000::/3")
+# Python's list of it is not the same in all releases; a cloud has its machines' secrets there.
+_PROTOCOLS = IPv4Network("192.0.0.0/24")
 
 
 class Unreachable(Exception):
@@ -70,9 +73,9 @@ def is_public(address: Address) -> bool:
         inner = address.ipv4_mapped or address.sixtofour or _translated(address)
         if inner is not None:
             return is_public(inner)
-        if address.is_site_local or address in _COMPATIBLE:
+        if address not in _GIVEN_OUT:
             return False
-    return address.is_global and not address.is_multicast
+    return address.is_global and not address.is_multicast and address not in _PROTOCOLS
 
 
 def _translated(address: IPv6Address) -> IPv4Address | None:

@@ -74,7 +74,7 @@ class Poster:
         url = httpx2.URL(endpoint.url)
         port = url.port or {"http": 80, "https": 443}[url.scheme]
         refusal = Refusal("it has no address")
-        for address in await addresses_of(url.host, port, private=self._private):
+        for address in await addresses_of(_name_of(url), port, private=self._private):
             try:
                 return await self._post_to(address, url, endpoint, message)
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
@@ -94,11 +94,16 @@ class Poster:
             url.copy_with(host=address),
             content=body,
             headers={**signature, "Host": url.netloc.decode()},
-            extensions={"sni_hostname": url.host},
+            extensions={"sni_hostname": _name_of(url)},
         )
         answer = await self._client.send(request, stream=True)
         await answer.aclose()
         return _refusal_of(answer)
+
+
+def _name_of(url: httpx2.URL) -> str:
+    """In ASCII. Python writes other letters by an older rule, by which it is another's name."""
+    return url.raw_host.decode()
 
 
 def _refusal_of(answer: httpx2.Response) -> Refusal | None:
