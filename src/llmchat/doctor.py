@@ -146,7 +146,7 @@ def _state(source: Source, health: Health) -> Finding:
         return Finding(f"{source.name} ({source.found}): {health.detail}", is_fault=True)
     text = f"{source.name} ({health.url}) answers in {health.latency_ms} ms"
     note = f"; {health.detail}" if health.detail else f", for example with {health.model}."
-    return Finding(text + note)
+    return Finding(text + note, is_fault=health.lacks)
 
 
 def _default_model(factory: ProviderFactory, name: str | None) -> list[Finding]:
