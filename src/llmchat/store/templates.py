@@ -130,7 +130,7 @@ class SqlTemplateStore:
 
 async def _refuse_to_break(session: AsyncSession, name: str, given: set[str]) -> None:
     """Callers fill in what the newest version asks for, and a running experiment passes that to its
-    variants. `given` are the variables that they would have to give from now on. Raises Conflict."""
+    variants. `given` is what they would have to fill in from now on. Raises Conflict."""
     experiment = await running(session, name)
     if experiment is None:
         return
