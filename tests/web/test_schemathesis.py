@@ -63,8 +63,8 @@ def test_no_request_is_an_error_of_the_server(
 
 
 def may_have_another_id(case: Case[Any]) -> bool:
-    """Not where the id is what is wrong: with a good one the request would be right, and be expected
-    to be refused all the same."""
+    """Not where the id is what is wrong: with a good one the request would be right, and still be
+    expected to be refused."""
     path = case.meta.components.get(ParameterLocation.PATH) if case.meta is not None else None
     return "id" in case.path_parameters and not (path is not None and path.mode.is_negative)
 
