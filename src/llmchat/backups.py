@@ -22,11 +22,12 @@ def backup(
     """Copy all conversations and streams to one file, also while the service runs."""
     from llmchat.parts import VERSION
     from llmchat.store import backup as copies
-    from llmchat.store import migrations
+    from llmchat.store import migrations, restoring
 
     settings = settings_of(config, data_dir=data_dir)
     files = _files(settings)
     try:
+        restoring.refuse_half(datadir.restore_note(settings.data_dir))
         current, _ = migrations.revisions(_existing(settings, files[_DATABASE]))
         copies.back_up(files, file, {"version": VERSION, "schema": current or ""})
     except LlmchatError as error:
@@ -44,16 +45,19 @@ def restore(
 ) -> None:
     """Put a backup in place of the data; the service must not run."""
     from llmchat.store import backup as copies
+    from llmchat.store import restoring
 
     settings = settings_of(config, data_dir=data_dir)
-    files = _files(settings)
+    files, note = _files(settings), datadir.restore_note(settings.data_dir)
     try:
         about = copies.about(file)
         _refuse_newer(str(about.get("schema")))
         with datadir.locked(settings.data_dir):
-            _refuse_to_lose(files, replace=replace)
+            was_cut_off = restoring.finish(note, files.values())
+            # What stands there after that is what somebody has just restored.
+            _refuse_to_lose(files, replace=replace or was_cut_off)
             files[_DATABASE].parent.mkdir(parents=True, exist_ok=True)
-            copies.restore(file, files)
+            copies.restore(file, files, note)
     except LlmchatError as error:
         give_up(error.detail)
     typer.echo(

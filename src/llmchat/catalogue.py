@@ -21,6 +21,7 @@ from llmchat.providers.last_resort import LastResort
 from llmchat.providers.limited import Limited
 from llmchat.providers.measured import Measured
 from llmchat.providers.metered import Metered
+from llmchat.providers.ollama import OllamaProvider
 from llmchat.providers.retrying import Retrying
 from llmchat.providers.thinking import Thinking
 from llmchat.providers.tokens import TokenCounter
@@ -139,7 +140,11 @@ def _servers(
         return _Servers(around(Metered(DemoProvider(), name=name, tokens=tokens), name))
     # Where no server is named, there is one all the same: a file, or what a package knows.
     urls = found.urls or ("",)
-    breaking = [_breaking(name, found, url, settings, tokens, around) for url in urls]
+    servers = [endpoint(name, found, url) for url in urls]
+    breaking = [
+        _breaking(name, found, url, server, settings, tokens, around)
+        for url, server in zip(urls, servers, strict=True)
+    ]
     provider: Provider = breaking[0] if len(breaking) == 1 else Balanced(breaking)
     line = None
     if found.max_concurrency is not None:
@@ -150,7 +155,10 @@ def _servers(
             where=name,
         )
     provider = Continuing(Measured(provider, name=name, tokens=tokens))
-    endpoints = [Endpoint(place(found, url), it) for url, it in zip(urls, breaking, strict=True)]
+    endpoints = [
+        Endpoint(place(found, url), it, server.has if isinstance(server, OllamaProvider) else None)
+        for url, it, server in zip(urls, breaking, servers, strict=True)
+    ]
     return _Servers(provider, endpoints, line)
 
 
@@ -158,16 +166,17 @@ def _breaking(
     name: str,
     found: ProviderSettings,
     url: str,
+    server: Provider,
     settings: Settings,
     tokens: Tokens,
     around: Around,
 ) -> Breaking:
     """One server, left alone while it fails."""
     patience = shortest_patience_seconds(settings.routes, name) or settings.first_token_seconds
-    server = Metered(_thinking(found, endpoint(name, found, url)), name=name, tokens=tokens)
+    metered = Metered(_thinking(found, server), name=name, tokens=tokens)
     return Breaking(
         # Inside: whoever is not asked is neither metered nor traced.
-        around(server, name),
+        around(metered, name),
         Breaker(time.monotonic),
         where=f"{name} ({place(found, url)})",
         given_up_seconds=min(_GIVEN_UP_SECONDS, _GIVEN_UP_SHARE * patience),

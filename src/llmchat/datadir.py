@@ -18,6 +18,11 @@ def log_path(data_dir: Path) -> Path:
     return data_dir / "log.db"
 
 
+def restore_note(data_dir: Path) -> Path:
+    """What says that a restore is to be finished (see store/restoring.py)."""
+    return data_dir / "restore.json"
+
+
 @contextmanager
 def locked(data_dir: Path) -> Generator[None, None, None]:
     """Make the directory if needed, and keep it for this process.

@@ -5,16 +5,18 @@ import re
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from llmchat import datadir, devices
 from llmchat.catalogue import providers_of, token_counter
+from llmchat.clock import Clock
 from llmchat.domain import Model, Params, Role
-from llmchat.engines import database_path, schema_url
+from llmchat.engines import database_path, open_database, schema_url
 from llmchat.errors import (
     DataDirLocked,
     Invalid,
@@ -31,11 +33,15 @@ from llmchat.providers.factory import ProviderFactory, Source
 from llmchat.redis import RedisClient, broken_promises
 from llmchat.settings import Settings
 from llmchat.store import migrations
+from llmchat.store.outbox import SqlOutbox
+from llmchat.webhooks.addresses import Unreachable, addresses_of
+from llmchat.webhooks.base import Waiting
 
 _ANSWER_SECONDS = 30.0
 # Some servers want no fewer, and some models think with the first ones.
 _MOST_TOKENS = 16
 _MODELS_ASKED = 3
+_LATE_SECONDS = 3600.0
 _ANY_MODEL = "demo/echo"
 # Nobody names these in a list, but they are in it: OpenAI's has them all.
 _NO_CHAT = re.compile(
@@ -64,6 +70,7 @@ async def examine(settings: Settings, *, requests: bool = True) -> Sequence[Find
         place,
         await asyncio.to_thread(_schema, settings),
         *await _broker(settings),
+        *await _webhooks(settings),
         *await _providers(settings, requests=requests),
     ]
 
@@ -101,6 +108,48 @@ async def _broker(settings: Settings) -> list[Finding]:
         text = "The MQTT broker answers, and nobody may speak over it: set LLMCHAT_MQTT_KEY_ID."
         return [Finding(text, is_fault=True)]
     return [Finding("The MQTT broker answers.")]
+
+
+async def _webhooks(settings: Settings) -> list[Finding]:
+    """Nothing is sent: a receiver would take it for something that has happened."""
+    if not settings.all_webhooks:
+        return []
+    found = [await _address(settings, name) for name in settings.all_webhooks]
+    path = database_path(settings)
+    if path is not None and not path.exists():
+        return found
+    async with AsyncExitStack() as stack:
+        # Of a database that cannot be asked another finding tells.
+        with suppress(StorageUnavailable):
+            outbox = SqlOutbox(await open_database(settings, stack), Clock().now)
+            for name in settings.all_webhooks:
+                found += _late(name, await outbox.waiting(name))
+    return found
+
+
+async def _address(settings: Settings, name: str) -> Finding:
+    webhook = settings.all_webhooks[name]
+    url, private = urlsplit(webhook.url), settings.webhook_private_addresses
+    port = url.port or (443 if url.scheme == "https" else 80)
+    try:
+        addresses = await addresses_of(url.hostname or "", port, private=private)
+    except Unreachable as error:
+        return Finding(f"The webhook {name} reaches nobody: {error}.", is_fault=True)
+    signed = "one secret" if len(webhook.keys) == 1 else f"{len(webhook.keys)} secrets"
+    return Finding(
+        f"The webhook {name} goes to {url.hostname} ({', '.join(addresses)}), signed with {signed}."
+    )
+
+
+def _late(name: str, waiting: Waiting) -> list[Finding]:
+    if waiting.oldest_seconds < _LATE_SECONDS:
+        return []
+    hours = waiting.oldest_seconds / 3600
+    text = (
+        f"The webhook {name} has not taken what it is sent: {waiting.count} wait, the oldest for "
+        f"{hours:.1f} hours. The service's log says why (`A webhook was not taken`)."
+    )
+    return [Finding(text, is_fault=True)]
 
 
 def _schema(settings: Settings) -> Finding:
@@ -146,7 +195,7 @@ def _state(source: Source, health: Health) -> Finding:
         return Finding(f"{source.name} ({source.found}): {health.detail}", is_fault=True)
     text = f"{source.name} ({health.url}) answers in {health.latency_ms} ms"
     note = f"; {health.detail}" if health.detail else f", for example with {health.model}."
-    return Finding(text + note)
+    return Finding(text + note, is_fault=health.lacks)
 
 
 def _default_model(factory: ProviderFactory, name: str | None) -> list[Finding]:

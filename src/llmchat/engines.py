@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import structlog
 from sqlalchemy import make_url
 
 from llmchat import datadir
@@ -16,13 +17,15 @@ from llmchat.faults import Failed, unheard
 from llmchat.settings import Settings
 from llmchat.signals.base import Alone, Signals
 from llmchat.signals.redis import RedisSignals
-from llmchat.store import migrations
+from llmchat.store import migrations, restoring
 from llmchat.store.database import Database
 from llmchat.store.postgres import PostgresDatabase
 from llmchat.store.sqlite import SqliteDatabase
 from llmchat.tokenlog.base import TokenLog
 from llmchat.tokenlog.redis import RedisTokenLog
 from llmchat.tokenlog.sqlite import SqliteTokenLog
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +68,16 @@ async def _embedded(
     settings: Settings, clock: Clock, stack: AsyncExitStack, failed: Failed
 ) -> Engines:
     stack.enter_context(datadir.locked(settings.data_dir))
-    await asyncio.to_thread(migrations.upgrade, schema_url(settings))
-    path = database_path(settings)
+    path, log_path = database_path(settings), datadir.log_path(settings.data_dir)
     assert path is not None
+    if restoring.finish(datadir.restore_note(settings.data_dir), (path, log_path)):
+        _log.warning("A restore that was cut off was ended", data_dir=str(settings.data_dir))
+    await asyncio.to_thread(migrations.upgrade, schema_url(settings))
     database = await stack.enter_async_context(
         aclosing(SqliteDatabase(path, failed=partial(failed, "database")))
     )
     log = await stack.enter_async_context(
-        SqliteTokenLog(
-            datadir.log_path(settings.data_dir), durability=settings.durability, now=clock.seconds
-        )
+        SqliteTokenLog(log_path, durability=settings.durability, now=clock.seconds)
     )
     return Engines(database, log, Alone(), False, _none)
 
@@ -106,6 +109,8 @@ async def open_database(settings: Settings, stack: AsyncExitStack) -> Database:
     """The database alone, for a command, also while a service is using it. Raises
     StorageUnavailable, also when its schema is not this version's."""
     url, path = schema_url(settings), database_path(settings)
+    if path is not None:
+        restoring.refuse_half(datadir.restore_note(settings.data_dir))
     if path is not None and not path.exists():
         with datadir.locked(settings.data_dir):
             await asyncio.to_thread(migrations.upgrade, url)

@@ -47,6 +47,7 @@ def meters_of(settings: Settings, board: Board | None = None) -> Meters:
         version=VERSION,
         engines="shared" if settings.is_shared else "embedded",
         models=[model for model in (*answering, *asked, *named) if model],
+        webhooks=settings.all_webhooks,
         board=board,
     )
 

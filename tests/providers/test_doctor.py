@@ -4,12 +4,14 @@ that it did not try."""
 import asyncio
 import sys
 from collections.abc import Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from llmchat.config.provider import OpenAISettings
+from llmchat.catalogue import providers_of, token_counter
+from llmchat.config.provider import OllamaSettings, OpenAISettings
 from llmchat.config.routes import RouteSettings
 from llmchat.doctor import Finding, examine
 from llmchat.settings import Settings
@@ -129,6 +131,26 @@ async def test_a_model_of_a_route_is_tried_where_no_default_is_meant(
     )
     (fault,) = faults(await examine(settings))
     assert fault.startswith("mine/story?fail=http-401 does not answer: ")
+
+
+@pytest.mark.parametrize("models", [(), ("llama3",)], ids=["listed", "named"])
+async def test_a_default_model_that_ollama_has_not_pulled_is_a_fault_that_needs_no_request(
+    models: Sequence[str], tmp_path: Path
+) -> None:
+    async with mock_upstream() as upstream:
+        ollama = OllamaSettings.model_validate({"base_url": upstream.root_url, "models": models})
+        settings = Settings(
+            providers={"ollama": ollama},
+            data_dir=tmp_path,
+            discover=False,
+            default_model="ollama/llama3",
+        )
+        (fault,) = faults(await examine(settings, requests=False))
+        async with aclosing(providers_of(settings, token_counter())) as factory:
+            health = next(it for it in await factory.health() if it.provider == "ollama")
+
+    assert "`ollama pull llama3`. It is the default model; it has story, echo." in fault
+    assert (health.status, str(health.detail) in fault) == ("degraded", True)
 
 
 async def test_a_default_model_of_no_provider_is_a_fault(

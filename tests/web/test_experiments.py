@@ -114,6 +114,25 @@ class TestRunning:
         later = Counter(begin(ann, running)["template"]["variant"] for _ in range(5))
         assert later == {"kind": 5}
 
+    @pytest.mark.parametrize("product", [[], [{"name": "product", "default": "it"}]])
+    def test_the_template_goes_on_asking_for_what_a_variant_needs(
+        self, admin: httpx2.Client, ann: httpx2.Client, running: str, product: Any
+    ) -> None:
+        url = f"/api/templates/{running}"
+        without = {"system_prompt": "Help.", "variables": product}
+        problem = refused(admin.put(url, json=without), 409, f"The experiment {running} runs on")
+        assert "variant plain needs the variable product" in problem["detail"]
+        assert "stop the experiment first" in problem["detail"]
+        assert done(ann.get(url))["version"] == 2
+
+        # Nobody is asked for more by this either: the variants are older versions.
+        more = {"system_prompt": "{{tone}}", "variables": [{"name": "product"}, {"name": "tone"}]}
+        assert done(admin.put(url, json=more))["version"] == 3
+        assert begin(ann, running)["template"]["experiment"] == running
+
+        done(admin.post(f"/api/experiments/{running}/stop"))
+        assert done(admin.put(url, json=without))["version"] == 4
+
     def test_a_named_version_has_no_part_in_it(self, ann: httpx2.Client, running: str) -> None:
         given = begin(ann, running, version=1)["template"]
         assert given == {"name": running, "version": 1, "experiment": None, "variant": None}

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from llmchat.metrics.registry import Registry
+from llmchat.metrics.webhooks import WebhookMeters
 from llmchat.webhooks.base import Endpoint, EventType, Message
 from llmchat.webhooks.deliverer import Deliverer
 from llmchat.webhooks.posting import Poster
 from tests.contract.stores import Stores, sqlite_stores
+from tests.figures import Figures, figures_in
 from tests.receiver import SECRET, Receiver, free_port, receiving
 
 KEY = base64.b64decode(SECRET.removeprefix("whsec_"))
@@ -38,10 +41,21 @@ def endpoint(url: str, name: str = "hook") -> Endpoint:
     return Endpoint(name, url, [b"an older one", KEY], frozenset(EventType))
 
 
-def deliverer_of(stores: Stores, *endpoints: Endpoint, private: bool = True) -> Deliverer:
-    poster = Poster(agent="llmchat/test", private=private)
+def deliverer_of(
+    stores: Stores,
+    *endpoints: Endpoint,
+    private: bool = True,
+    registry: Registry | None = None,
+) -> Deliverer:
+    names = [endpoint.name for endpoint in endpoints]
     return Deliverer(
-        stores.outbox, endpoints, poster, now=stores.time.now, retry_seconds=RETRY_SECONDS
+        stores.outbox,
+        endpoints,
+        Poster(agent="llmchat/test", private=private),
+        now=stores.time.now,
+        clock=stores.time.seconds,
+        onlooker=WebhookMeters(registry or Registry(), names),
+        retry_seconds=RETRY_SECONDS,
     )
 
 
@@ -51,16 +65,22 @@ class Sending:
     def __init__(self, stores: Stores, url: str, *, private: bool = True) -> None:
         self._stores = stores
         self._endpoint = endpoint(url)
-        self._deliverer = deliverer_of(stores, private=private)
+        self._registry = Registry()
+        self._deliverer = deliverer_of(
+            stores, self._endpoint, private=private, registry=self._registry
+        )
 
     async def after(self, seconds: float) -> None:
         self._stores.time.move(seconds)
         await self._deliverer.send_due(self._endpoint)
 
+    async def figures(self) -> Figures:
+        await self._deliverer.count(self._endpoint)
+        text, _ = await self._registry.text("")
+        return figures_in(text.decode())
+
     async def is_over(self) -> bool:
-        self._stores.time.move(86_400 * 5)
-        until = self._stores.time.now()
-        return not await self._stores.outbox.claim("hook", limit=10, until=until)
+        return (await self._stores.outbox.waiting("hook")).count == 0
 
 
 async def test_what_is_told_is_signed_and_whole(stores: Stores, receiver: Receiver) -> None:
@@ -134,6 +154,43 @@ async def test_who_was_away_is_told_when_it_is_back(stores: Stores) -> None:
     with receiving(port) as receiver:
         await sending.after(6)
         assert list(receiver.taken) == ["evt_1"]
+
+
+async def test_what_a_dead_process_was_sending_another_sends(
+    stores: Stores, receiver: Receiver
+) -> None:
+    await stores.outbox.add([message()])
+    await stores.outbox.claim("hook", limit=4)
+    sending = Sending(stores, receiver.url)
+    for seconds, count in ((0, 0), (29, 0), (2, 1)):
+        await sending.after(seconds)
+        assert receiver.ids == ["evt_1"] * count
+    assert await sending.is_over()
+
+
+async def test_what_becomes_of_them_is_counted(stores: Stores, receiver: Receiver) -> None:
+    receiver.answers = [(500, {}), (204, {}), (410, {})]
+    await stores.outbox.add([message()])
+    sending = Sending(stores, receiver.url)
+    before = await sending.figures()
+    assert before.sum("llmchat_webhooks_total") == 0
+    assert len(before.series("llmchat_webhooks_total")) == 3
+
+    await sending.after(0)
+    stores.time.move(3)
+    figures = await sending.figures()
+    assert figures.sum("llmchat_webhooks_total", endpoint="hook", outcome="refused") == 1
+    assert figures.sum("llmchat_webhooks_waiting", endpoint="hook") == 1
+    assert figures.sum("llmchat_webhooks_oldest_seconds", endpoint="hook") == 3
+
+    await sending.after(3)
+    await stores.outbox.add([message("evt_2")])
+    await sending.after(0)
+    figures = await sending.figures()
+    for outcome in ("delivered", "refused", "given_up"):
+        assert figures.sum("llmchat_webhooks_total", outcome=outcome) == 1, outcome
+    assert figures.sum("llmchat_webhooks_waiting") == 0
+    assert figures.sum("llmchat_webhooks_oldest_seconds") == 0
 
 
 async def test_one_that_hangs_holds_up_no_other(stores: Stores, receiver: Receiver) -> None:

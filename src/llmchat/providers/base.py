@@ -107,7 +107,8 @@ Circuit = Literal["closed", "open", "half_open"]
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How an endpoint of a provider answers right now. `latency_ms` is None when it does not."""
+    """How an endpoint of a provider answers right now. `latency_ms` is None when it does not.
+    `lacks`: a model that the settings count on is certainly not there; `detail` says which."""
 
     provider: str
     status: Literal["healthy", "degraded", "down"]
@@ -116,6 +117,7 @@ class Health:
     url: str
     model: str | None
     detail: str | None = None
+    lacks: bool = False
 
 
 class Models(Protocol):

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Protocol
@@ -44,10 +44,12 @@ class Line(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One server of a provider, to be asked how it is."""
+    """One server of a provider, to be asked how it is. `has` lists the models that are there, where
+    that can be known for certain, whatever the settings name."""
 
     url: str
     provider: Breakable
+    has: Callable[[], Awaitable[Sequence[str]]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,22 +193,29 @@ class ProviderFactory:
         if not source.endpoints:
             return [await self._check(source, source.url, source.provider, "closed")]
         asked = (
-            self._check(source, it.url, it.provider, it.provider.circuit) for it in source.endpoints
+            self._check(source, it.url, it.provider, it.provider.circuit, it.has)
+            for it in source.endpoints
         )
         return await asyncio.gather(*asked)
 
     async def _check(
-        self, source: Source, url: str, provider: Provider, circuit: Circuit
+        self,
+        source: Source,
+        url: str,
+        provider: Provider,
+        circuit: Circuit,
+        has: Callable[[], Awaitable[Sequence[str]]] | None = None,
     ) -> Health:
         begun = time.perf_counter()
         models: Sequence[Model] = []
         try:
-            if source.named:
+            if source.named and has is None:
                 await reach(url)
             models = await provider.models()
-            detail = self._lacks(source, [model.id for model in models])
+            listed = [model.id for model in models] if has is None else await has()
+            detail, lacks = self._lacks(source, listed)
         except NoModels as error:
-            detail = self._lacks(source, [], error.detail)
+            detail, lacks = self._lacks(source, [], error.detail)
         except ProviderError as error:
             return Health(source.name, "down", None, circuit, url, None, error.detail)
         latency_ms = (time.perf_counter() - begun) * 1000
@@ -219,17 +228,19 @@ class ProviderFactory:
             url,
             f"{source.name}/{models[0].id}" if models else None,
             detail,
+            lacks,
         )
 
     def _lacks(
         self, source: Source, listed: Sequence[str], said_of_none: str = _NO_MODEL
-    ) -> str | None:
-        """What is wrong with this list of models."""
+    ) -> tuple[str | None, bool]:
+        """What is wrong with this list of models; whether one of them is missing for certain."""
         wanted = self._wanted(source)
         if not listed and not (wanted and source.pull):
-            return said_of_none
+            return said_of_none, False
         missing = (_missing(source, name, role, listed) for name, role in wanted.items())
-        return next(filter(None, missing), None)
+        detail = next(filter(None, missing), None)
+        return detail, detail is not None and bool(source.pull)
 
     def _wanted(self, source: Source) -> Mapping[str, str]:
         """The models that the settings count on, each with what it is for."""

@@ -72,13 +72,17 @@ class OllamaProvider(Forgetful):
     async def models(self) -> Sequence[Model]:
         if self._models:
             return [Model(model, self._name) for model in self._models]
-        listed = await self._client.in_time(self._list_models())
+        listed = await self.has()
         if not listed:
             raise NoModels(
                 f"Ollama runs at {self._client.base_url}, but has no models: for example "
                 "`ollama pull llama3.2`."
             )
         return [Model(model, self._name) for model in listed]
+
+    async def has(self) -> Sequence[str]:
+        """The models that are there, whichever are named. Raises ProviderError."""
+        return await self._client.in_time(self._list_models())
 
     async def aclose(self) -> None:
         await self._client.aclose()

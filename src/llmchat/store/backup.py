@@ -11,9 +11,10 @@ from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, BinaryIO, Literal
 
 from llmchat.errors import StorageUnavailable
+from llmchat.store.restoring import decide, finish, new_of, sync
 
 _FORMAT = 1
 _ABOUT = "about.json"
@@ -29,17 +30,17 @@ def back_up(files: Mapping[str, Path], target: Path, about: Mapping[str, str]) -
     with _translated(target), TemporaryDirectory(dir=target.parent, prefix=".backup-") as folder:
         copies = _copy(files, Path(folder))
         made = Path(folder) / "archive"
-        with zipfile.ZipFile(made, "x", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with (
+            _new(made) as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        ):
             at = datetime.now(UTC).isoformat(timespec="seconds")
             archive.writestr(_ABOUT, json.dumps({"format": _FORMAT, "at": at, **about}))
             for name, copy in copies.items():
                 archive.write(copy, name)
-        # Whoever reads it reads all that anybody ever said here.
-        made.chmod(0o600)
-        _sync(made)
-        # Unlike a rename, this does not take the place of what has come meanwhile.
-        os.link(made, target)
-        _sync(target.parent)
+        sync(made)
+        _publish(made, target)
+        sync(target.parent)
 
 
 def about(archive: Path) -> Mapping[str, Any]:
@@ -48,27 +49,45 @@ def about(archive: Path) -> Mapping[str, Any]:
         return _about(opened, archive)
 
 
-def restore(archive: Path, files: Mapping[str, Path]) -> None:
-    """Put each file of a backup in its place, all or none; what is there is replaced. Nobody may
+def restore(archive: Path, files: Mapping[str, Path], note: Path) -> None:
+    """Put each file of a backup in its place, all or none; what is there is replaced. Killed at a
+    moment when some are in their place, it leaves the `note` (see restoring.finish). Nobody may
     have them open. Raises StorageUnavailable."""
     with _opened(archive) as opened, _translated(archive), ExitStack() as stack:
         _about(opened, archive)
-        new: dict[Path, Path] = {}
         for name, path in files.items():
-            folder = TemporaryDirectory(dir=path.parent, prefix=".restore-")
-            copy = Path(stack.enter_context(folder)) / "copy"
-            with opened.open(name) as source, copy.open("xb") as sink:
+            copy = new_of(path)
+            stack.callback(copy.unlink, missing_ok=True)
+            with opened.open(name) as source, _new(copy, "wb") as sink:
                 shutil.copyfileobj(source, sink, 1 << 20)
-            copy.chmod(0o600)
             _check(copy)
-            _sync(copy)
-            new[path] = copy
-        for path, copy in new.items():
-            # SQLite would play the old file's journal into the new one.
-            for journal in ("-wal", "-shm", "-journal"):
-                path.with_name(path.name + journal).unlink(missing_ok=True)
-            copy.replace(path)
-            _sync(path.parent)
+        # From here on what was made is not ours to remove.
+        stack.pop_all()
+        decide(note, files.values())
+        finish(note, files.values())
+
+
+def _new(path: Path, mode: Literal["xb", "wb"] = "xb") -> BinaryIO:
+    """For its owner alone: whoever reads it reads all that anybody ever said here."""
+    return open(path, mode, opener=lambda path, flags: os.open(path, flags, 0o600))
+
+
+def _publish(made: Path, target: Path) -> None:
+    """Unlike a rename, this does not take the place of what has come meanwhile."""
+    try:
+        os.link(made, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        # FAT and some shares have no hard links.
+        with made.open("rb") as source, _new(target) as sink:
+            try:
+                shutil.copyfileobj(source, sink, 1 << 20)
+                sink.flush()
+                os.fsync(sink.fileno())
+            except BaseException:
+                target.unlink(missing_ok=True)
+                raise
 
 
 def _copy(files: Mapping[str, Path], folder: Path) -> Mapping[str, Path]:
@@ -129,14 +148,6 @@ def _about(opened: zipfile.ZipFile, path: Path) -> Mapping[str, Any]:
             f"{path} has format {said.get('format')}, and this version reads {_FORMAT}."
         )
     return said
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

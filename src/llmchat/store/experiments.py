@@ -13,7 +13,7 @@ from llmchat.experiments.base import MOST_EXPERIMENTS, Experiment, ExperimentDra
 from llmchat.ids import OwnerId
 from llmchat.store.database import Database
 from llmchat.store.template_rows import ExperimentRow, experiment_columns
-from llmchat.store.templates import locked
+from llmchat.store.templates import locked, running
 from llmchat.store.upsert import inserting
 
 
@@ -54,7 +54,7 @@ class SqlExperimentStore:
 
     async def running(self, template: str) -> Experiment | None:
         async with self._database.read() as session:
-            row = await _running(session, template)
+            row = await running(session, template)
         return None if row is None else row.to_experiment()
 
     async def change(
@@ -90,7 +90,7 @@ class SqlExperimentStore:
                 raise Conflict(
                     f"The experiment {name} was stopped, and its results stand. Make another one."
                 )
-            other = await _running(session, row.template)
+            other = await running(session, row.template)
             if other is not None and other.name != name:
                 raise Conflict(
                     f"The experiment {other.name} runs on the template {row.template}: one at a "
@@ -125,13 +125,4 @@ async def _row(session: AsyncSession, name: str, *, locked: bool = False) -> Exp
     row: ExperimentRow | None = await session.scalar(its)
     if row is None:
         raise NotFound(f"There is no experiment {name}.")
-    return row
-
-
-async def _running(session: AsyncSession, template: str) -> ExperimentRow | None:
-    row: ExperimentRow | None = await session.scalar(
-        select(ExperimentRow).where(
-            col(ExperimentRow.template) == template, col(ExperimentRow.status) == Phase.RUNNING
-        )
-    )
     return row

@@ -27,6 +27,7 @@ from llmchat.templates.base import (
     Summary,
     Template,
 )
+from llmchat.templates.rendering import required
 
 # Not the prompts: a list of them would be many megabytes.
 _SUMMARY = (
@@ -80,6 +81,7 @@ class SqlTemplateStore:
                 return _template(row, newest)
             if row.latest >= MOST_VERSIONS:
                 raise Invalid(f"{name} has {MOST_VERSIONS} versions, which is the most there are.")
+            await _refuse_to_break(session, name, required(content.variables))
             row.latest += 1
             await session.flush()
             return await self._added(session, name, row.latest, content, by)
@@ -124,6 +126,32 @@ class SqlTemplateStore:
         session.add(new)
         await session.flush()
         return _template(TemplateRow(name=name, latest=version, archived=False), new)
+
+
+async def _refuse_to_break(session: AsyncSession, name: str, given: set[str]) -> None:
+    """Callers fill in what the newest version asks for, and a running experiment passes that to its
+    variants. `given` is what they would have to fill in from now on. Raises Conflict."""
+    experiment = await running(session, name)
+    if experiment is None:
+        return
+    for variant in experiment.to_experiment().variants:
+        its = await _version(session, variant.template, variant.version)
+        if lacking := required(its.content.variables) - given:
+            raise Conflict(
+                f"The experiment {experiment.name} runs on {name}, and its variant {variant.name} "
+                f"needs the variable {min(lacking)}, which callers would no longer have to give. "
+                "Keep it, without a default, or stop the experiment first."
+            )
+
+
+async def running(session: AsyncSession, template: str) -> ExperimentRow | None:
+    """The experiment that runs on it."""
+    row: ExperimentRow | None = await session.scalar(
+        select(ExperimentRow).where(
+            col(ExperimentRow.template) == template, col(ExperimentRow.status) == Phase.RUNNING
+        )
+    )
+    return row
 
 
 async def locked(session: AsyncSession, name: str) -> TemplateRow:

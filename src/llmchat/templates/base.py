@@ -87,8 +87,9 @@ class TemplateStore(Protocol):
         self, name: str, content: Content, by: OwnerId, *, based_on: int | None = None
     ) -> Template:
         """Its next version; the newest one, when that says the same already. An archived template
-        comes back. Raises NotFound, Conflict when `based_on` is not the newest version, Invalid
-        beyond MOST_VERSIONS."""
+        comes back. Raises NotFound, Conflict when `based_on` is not the newest version, or when
+        callers would no longer have to give what a running experiment on it needs, Invalid beyond
+        MOST_VERSIONS."""
         ...
 
     async def get(self, name: str, version: int | None = None) -> Template:

@@ -53,27 +53,57 @@ class Due:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What is still to be sent to an endpoint: how many, and how long the oldest has waited."""
+
+    count: int
+    oldest_seconds: float
+
+
+class Onlooker(Protocol):
+    """Who counts what becomes of messages, by the name of their endpoint."""
+
+    def delivered(self, endpoint: str) -> None: ...
+
+    def refused(self, endpoint: str, *, given_up: bool) -> None:
+        """It was not taken, and is sent again, or never."""
+        ...
+
+    def waits(self, endpoint: str, waiting: Waiting) -> None: ...
+
+
 class Outbox(Protocol):
-    """What is still to be sent, over all processes. Every method is one short transaction, and
-    raises StorageUnavailable."""
+    """What is still to be sent, over all processes. When something is due says one clock for all of
+    them. Every method is one short transaction, and raises StorageUnavailable."""
 
     async def add(self, messages: Sequence[Message]) -> None:
         """Those that are there already stay as they are. Of a generation's end they are written
         with it (see GenerationStore.settle)."""
         ...
 
-    async def claim(self, endpoint: str, *, limit: int, until: datetime) -> Sequence[Due]:
-        """The next ones that are due for it, the oldest first. Nobody else is given them before
-        `until`: if this process dies, another sends them then."""
+    async def claim(self, endpoint: str, *, limit: int) -> Sequence[Due]:
+        """The next ones that are due for it, the oldest first. Nobody else is given them, for
+        however long, until somebody releases them."""
+        ...
+
+    async def claimed(self, endpoint: str) -> Sequence[Due]:
+        """Those that somebody sends, or was sending when it died."""
+        ...
+
+    async def release(self, due: Due) -> None:
+        """Nobody sends it any more: it is due. Does nothing when that attempt has ended."""
         ...
 
     async def sent(self, due: Due) -> None:
         """It was taken."""
         ...
 
-    async def failed(self, due: Due, why: str, *, again_at: datetime | None) -> None:
-        """It was not taken; None gives it up."""
+    async def failed(self, due: Due, why: str, *, again_seconds: float | None) -> None:
+        """It was not taken, and is due after so long; None gives it up."""
         ...
+
+    async def waiting(self, endpoint: str) -> Waiting: ...
 
     async def forget(self, before: datetime) -> int:
         """Delete what was made before then, whatever became of it; how many those were. What tells

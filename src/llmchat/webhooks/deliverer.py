@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -10,7 +11,8 @@ import structlog
 
 from llmchat.errors import StorageUnavailable
 from llmchat.tasks import TaskSet
-from llmchat.webhooks.base import Due, Endpoint, Outbox
+from llmchat.webhooks.abandoned import Abandoned
+from llmchat.webhooks.base import Due, Endpoint, Onlooker, Outbox
 from llmchat.webhooks.posting import MOST_SECONDS, Poster
 
 _log = structlog.get_logger(__name__)
@@ -22,6 +24,8 @@ _AT_ONCE = 4
 # Twice what sending may take: only a process that died leaves anything for longer.
 _CLAIM_SECONDS = 2 * MOST_SECONDS
 _LOOK_SECONDS = 5.0
+# Counting reads all that waits.
+_COUNT_SECONDS = 15.0
 _KEPT = timedelta(days=7)
 _FORGET_SECONDS = 3600.0
 _JITTER = 0.1
@@ -29,7 +33,8 @@ _JITTER = 0.1
 
 class Deliverer:
     """One per process. Each endpoint has a task of its own: one that hangs holds up no other.
-    `now` gives the time of day, `retry_seconds` the pause after each refusal."""
+    `now` gives the time of day, `clock` seconds that go on whatever that does, `retry_seconds` the
+    pause after each refusal."""
 
     def __init__(
         self,
@@ -38,12 +43,16 @@ class Deliverer:
         poster: Poster,
         *,
         now: Callable[[], datetime],
+        onlooker: Onlooker,
+        clock: Callable[[], float] = time.monotonic,
         retry_seconds: Sequence[float] = RETRY_SECONDS,
     ) -> None:
         self._outbox = outbox
         self._endpoints = endpoints
         self._poster = poster
         self._now = now
+        self._onlooker = onlooker
+        self._abandoned = Abandoned(outbox, seconds=_CLAIM_SECONDS, clock=clock)
         self._retry_seconds = retry_seconds
         self._news = {endpoint.name: asyncio.Event() for endpoint in endpoints}
         self._tasks = TaskSet()
@@ -51,6 +60,7 @@ class Deliverer:
     async def __aenter__(self) -> "Deliverer":
         for endpoint in self._endpoints:
             self._tasks.spawn(self._send_for_ever(endpoint), name=f"webhook {endpoint.name}")
+            self._tasks.spawn(self._count_for_ever(endpoint), name=f"count {endpoint.name}")
         self._tasks.spawn(self._forget_for_ever(), name="old webhooks")
         return self
 
@@ -66,8 +76,8 @@ class Deliverer:
     async def send_due(self, endpoint: Endpoint) -> None:
         """All that is due for it now, each once. Raises StorageUnavailable."""
         while True:
-            until = self._now() + timedelta(seconds=_CLAIM_SECONDS)
-            claimed = await self._outbox.claim(endpoint.name, limit=_AT_ONCE, until=until)
+            await self._abandoned.release(endpoint.name)
+            claimed = await self._outbox.claim(endpoint.name, limit=_AT_ONCE)
             if not claimed:
                 return
             # All of them, or those that go on would have no owner when one cannot be noted.
@@ -76,6 +86,10 @@ class Deliverer:
             )
             for error in filter(None, results):
                 raise error
+
+    async def count(self, endpoint: Endpoint) -> None:
+        """Tell the onlooker what waits. Raises StorageUnavailable."""
+        self._onlooker.waits(endpoint.name, await self._outbox.waiting(endpoint.name))
 
     async def _send_for_ever(self, endpoint: Endpoint) -> None:
         news = self._news[endpoint.name]
@@ -95,6 +109,7 @@ class Deliverer:
         refusal = await self._poster.post(endpoint, due.message)
         if refusal is None:
             await self._outbox.sent(due)
+            self._onlooker.delivered(endpoint.name)
             return
         gives_up = refusal.final or due.attempt > len(self._retry_seconds)
         _log.warning(
@@ -104,14 +119,21 @@ class Deliverer:
             attempt=due.attempt,
             why=refusal.why,
         )
-        again_at = None if gives_up else self._again_at(due, refusal.retry_after_seconds)
-        await self._outbox.failed(due, refusal.why, again_at=again_at)
+        pause = None if gives_up else self._pause(due, refusal.retry_after_seconds)
+        await self._outbox.failed(due, refusal.why, again_seconds=pause)
+        self._onlooker.refused(endpoint.name, given_up=gives_up)
 
-    def _again_at(self, due: Due, least_seconds: float) -> datetime:
+    def _pause(self, due: Due, least_seconds: float) -> float:
         pause = self._retry_seconds[due.attempt - 1]
         # Not all at one moment, when a receiver comes back.
         pause *= 1 + random.uniform(0, _JITTER)  # noqa: S311 - nothing secret
-        return self._now() + timedelta(seconds=max(pause, least_seconds))
+        return max(pause, least_seconds)
+
+    async def _count_for_ever(self, endpoint: Endpoint) -> None:
+        while True:
+            with suppress(StorageUnavailable):
+                await self.count(endpoint)
+            await asyncio.sleep(_COUNT_SECONDS)
 
     async def _forget_for_ever(self) -> None:
         while True:
