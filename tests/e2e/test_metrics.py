@@ -11,7 +11,8 @@ from tests import promql
 from tests.client import Client
 from tests.figures import OPENMETRICS, Figures, figures_of
 from tests.process import LOOK_SECONDS, PATIENCE_SECONDS
-from tests.service import Service
+from tests.receiver import SECRET as WEBHOOK_SECRET
+from tests.service import Service, free_port
 from tests.upstream import Upstream, mock_model, mock_upstream
 
 pytestmark = pytest.mark.embedded
@@ -53,6 +54,9 @@ async def service(tmp_path: Path, upstream: Upstream) -> AsyncIterator[Service]:
         OPENAI_BASE_URL=upstream.base_url,
         LLMCHAT_CACHE_SECONDS=600,
         LLM_RATE_LIMIT=30,
+        LLMCHAT_WEBHOOK_URL=f"http://127.0.0.1:{free_port()}/nobody",
+        LLMCHAT_WEBHOOK_SECRET=WEBHOOK_SECRET,
+        LLMCHAT_WEBHOOK_PRIVATE_ADDRESSES="true",
     ).running() as service:
         yield service
 
@@ -96,6 +100,7 @@ async def test_what_is_counted_is_what_was_done(service: Service) -> None:
             lambda it: (
                 it.sum("llmchat_live_generations") == it.sum("llmchat_open_streams") == 0
                 and it.sum("llmchat_model_requests_total", model="demo/echo") == 1
+                and it.sum("llmchat_webhooks_total", endpoint="default", outcome="refused") >= 8
             ),
         )
         usage = (await client.http.get("/api/usage")).json()
