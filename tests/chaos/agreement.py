@@ -55,4 +55,5 @@ async def send_patiently(
             response = await client.try_send(conversation, content, key=key, **fields)
             if response.status_code != 503:
                 return response
-            await asyncio.sleep(LOOK_SECONDS)
+            # Who comes back at once is what keeps it slow.
+            await asyncio.sleep(int(response.headers["retry-after"]))
