@@ -50,9 +50,15 @@ class Socket:
         self, type: str, *, where: Callable[[Json], bool] = lambda _: True, **members: Any
     ) -> Json:
         """Read on to a frame of this type with these members."""
+        return await self.until_any(type, where=where, **members)
+
+    async def until_any(
+        self, *types: str, where: Callable[[Json], bool] = lambda _: True, **members: Any
+    ) -> Json:
+        """The same, whichever of these types comes first."""
         while True:
             frame = await self.next()
-            if frame["type"] == type and members.items() <= frame.items() and where(frame):
+            if frame["type"] in types and members.items() <= frame.items() and where(frame):
                 return frame
 
     async def asked(self, type: str, **members: Any) -> Json:

@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
+
+import httpx2
 
 from tests.client import Client, Json, Sent
 from tests.reader import Reader, Refused
@@ -40,3 +43,17 @@ async def read_patiently(reader: Reader) -> Reader:
             if reader.terminal is None:
                 await asyncio.sleep(LOOK_SECONDS)
     return reader
+
+
+async def send_patiently(
+    client: Client, conversation: str, content: str, *, key: str, **fields: Any
+) -> httpx2.Response:
+    """With the same key again for as long as the answer is 503: where many send at once on a busy
+    machine, a database that is only slow looks like one that is away."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            response = await client.try_send(conversation, content, key=key, **fields)
+            if response.status_code != 503:
+                return response
+            # Who comes back at once is what keeps it slow.
+            await asyncio.sleep(int(response.headers["retry-after"]))

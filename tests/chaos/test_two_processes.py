@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from tests.chaos.agreement import agreed
+from tests.chaos.agreement import agreed, send_patiently
 from tests.client import Client, Sent
 from tests.cluster import Cluster
 from tests.e2e.conftest import upstream_settings
@@ -155,20 +155,25 @@ async def test_an_owner_that_was_frozen_and_wakes_writes_nothing_more(
     assert (await b.read(sent.generation_id)).text == "You said: still there?"
 
 
+def answered(replay: Reader, text: str) -> None:
+    """A send that got a 503 may have been stored all the same, and ended before anybody wrote."""
+    assert (replay.status, replay.text) in {("complete", text), ("interrupted", "")}
+
+
 async def test_one_key_sent_to_all_at_once_is_one_turn(clients: Sequence[Client]) -> None:
     async def send_everywhere(number: int) -> None:
         conversation = await clients[number % len(clients)].conversation(model="demo/echo")
         key = str(uuid4())
         answers = await asyncio.gather(
             *[
-                client.try_send(conversation, "only once", key=key)
+                send_patiently(client, conversation, "only once", key=key)
                 for client in [*clients, *clients]
             ]
         )
         assert {answer.status_code for answer in answers} == {202}
         assert [answer.json() for answer in answers] == [answers[0].json()] * len(answers)
         sent = Sent(**answers[0].json())
-        assert (await clients[0].read(sent.generation_id)).text == "You said: only once"
+        answered(await clients[0].read(sent.generation_id), "You said: only once")
         for client in clients:
             question, reply = await client.messages(conversation)
             assert (question["id"], reply["id"]) == (sent.message["id"], sent.reply_id)
@@ -183,14 +188,20 @@ async def test_sends_to_all_at_once_are_all_answered_one_at_a_time(
     conversation = await clients[0].conversation(model="demo/echo")
     fast = {"extra": {"tokens_per_second": 0}}
     sends = [
-        clients[number % len(clients)].send(
-            conversation, f"number {number}", on_busy="queue", params=fast
+        send_patiently(
+            clients[number % len(clients)],
+            conversation,
+            f"number {number}",
+            key=str(uuid4()),
+            on_busy="queue",
+            params=fast,
         )
         for number in range(SENDERS)
     ]
-    for number, sent in enumerate(await asyncio.gather(*sends)):
+    for number, answer in enumerate(await asyncio.gather(*sends)):
+        sent = Sent(**answer.json())
         replay = await clients[(number + 1) % len(clients)].read(sent.generation_id)
-        assert replay.text == f"You said: number {number}"
+        answered(replay, f"You said: number {number}")
     everywhere = [await client.messages(conversation) for client in clients]
     assert everywhere == [everywhere[0]] * len(clients)
     roles = [message["role"] for message in everywhere[0]]

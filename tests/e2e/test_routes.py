@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from llmchat import client as programs
+from llmchat.conversing.answer import AnswerReset
 from tests.client import Client, Sent
 from tests.reader import Reader
 from tests.service import Service
@@ -95,6 +97,14 @@ async def test_a_model_that_dies_in_mid_answer_is_replaced_by_a_whole_new_one(
     assert (generation["attempt"], generation["model"]) == (2, "route/dies")
     assert (await client.read(sent.generation_id)).text == "say this"
     assert (asked_of(upstream, DIES), asked_of(upstream, WORKS)) == (1, 1)
+
+
+async def test_who_is_told_to_read_the_pieces_again_can(routed: Service) -> None:
+    async with programs.Client(routed.base_url) as program:
+        answer = await (await program.create(model="route/dies")).send("in pieces")
+        with pytest.raises(AnswerReset):
+            [piece async for piece in answer]
+        assert "".join([piece async for piece in answer]) == await answer == "in pieces"
 
 
 async def test_a_model_that_fails_before_its_first_token_is_never_seen(client: Client) -> None:

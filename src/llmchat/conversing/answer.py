@@ -50,6 +50,7 @@ class Answer:
         self.error: Problem | None = standing.error
         self.so_far: str = standing.text
         """Its text when it was last looked at: all of it, once it was awaited."""
+        self._reset_at = 0
 
     def __repr__(self) -> str:
         return f"<Answer {self.id} {self.status}>"
@@ -146,6 +147,8 @@ class Answer:
         match entry.event:
             case Started(model=model):
                 self.status, self.model = Status.STREAMING, model
+            case Reset():
+                self._reset_at = max(self._reset_at, entry.first)
             case Finished(status, finish_reason, usage, model):
                 self.status, self.usage = Status(status), usage
                 self.finish_reason, self.model = finish_reason, model or self.model
@@ -155,12 +158,14 @@ class Answer:
     async def _changes(self) -> AsyncGenerator[tuple[bool, str], None]:
         """Each piece of the text, and whether it stands for all that came before. Raises
         GenerationFailed at its end."""
-        began = False
+        began, reset_at = False, self._reset_at
         try:
             async with aclosing(self.stream()) as entries:
                 async for entry in entries:
                     began = True
                     match entry.event:
+                        case Delta() | Reset() if entry.last < reset_at:
+                            pass  # Whoever begins again would be told again to do so.
                         case Delta(text=text, channel="answer") if text:
                             yield False, text
                         case Reset(text=text):

@@ -61,11 +61,11 @@ class KeptResponse:
     async def read(self, after: int) -> AsyncGenerator[tuple[int, bytes, bool], None]:
         """Number, frame, and whether it is a token: those behind `after`, as they come."""
         number = after + 1
-        while not self.gone:
+        while True:
             if number < len(self._frames):
                 yield number, *self._frames[number]
                 number += 1
-            elif self.ended:
+            elif self.ended or self.gone:
                 return
             else:
                 await self._changed.wait()

@@ -14,6 +14,7 @@ PATH = "/api/ws"
 _READ_BYTES = 4096
 _MOST_FRAGMENTS = 1024
 _MOST_UNSENT_BYTES = 256 * 1024
+_MOST_UNHEARD_PINGS = 1024
 _CLOSE_SECONDS = 2.0
 _KERNEL_BYTES = 64 * 1024
 _REFUSED = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -33,6 +34,7 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         self.conn.debug = False
         self._unread = bytearray()
         self._failed = False
+        self._unheard_pings = 0
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
@@ -77,7 +79,10 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         super().send_receive_event_to_app()
 
     def handle_ping(self) -> None:
-        if self.transport.get_write_buffer_size() > _MOST_UNSENT_BYTES:
+        # One long message may be more than that: who pings while it is on its way is no flood.
+        unsent = self.transport.get_write_buffer_size() > _MOST_UNSENT_BYTES
+        self._unheard_pings = self._unheard_pings + 1 if unsent else 0
+        if self._unheard_pings > _MOST_UNHEARD_PINGS:
             self.transport.abort()
         else:
             super().handle_ping()
