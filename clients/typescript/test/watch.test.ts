@@ -85,20 +85,23 @@ test("a lost connection is followed by another one, which begins with what is", 
 });
 
 test("what is told twice comes once, and a gap or nonsense is a lost connection", async (t) => {
+  const typing = said("typing", { user: "ann", typing: true });
+  const twice = started("gen_1") + typing;
   const gap = delta("gen_2", 2, 2, "four");
   const { baseUrl, asked } = await served(
     t,
-    stream([HINT + snapshot("Foxes", LIVE), delta("gen_1", 4, 4, "two"), finished("gen_1", 5), started("gen_1"), gap]),
+    stream([HINT + snapshot("Foxes", LIVE), delta("gen_1", 4, 4, "two"), finished("gen_1", 5), twice, gap]),
     stream([snapshot("Foxes", LIVE), "event: delta\ndata: {broken\n\n"]),
     stream([snapshot("Foxes", LIVE), said("delta", { generation_id: "gen_1", offset: 4, text: "two" })]),
     stream([snapshot("Foxes", LIVE), "event: message\ndata: null\n\n"]),
     stream([snapshot("Foxes") + snapshot("Hens") + DELETED]),
   );
-  const events = await all(watch(baseUrl));
+  const watching = watch(baseUrl);
+  const events = await all(watching);
   assert.deepEqual(events.map(({ type }) => type), [
-    ...["snapshot", "delta", "finished", "snapshot", "snapshot", "snapshot", "snapshot", "snapshot", "deleted"],
+    ...["snapshot", "delta", "finished", "typing", "snapshot", "snapshot", "snapshot", "snapshot", "snapshot", "deleted"],
   ]);
-  assert.equal(asked.length, 5);
+  assert.deepEqual([asked.length, watching.answers.size], [5, 0]);
 });
 
 test("silence is a lost connection, and heartbeats are none", async (t) => {
