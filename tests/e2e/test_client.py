@@ -44,6 +44,7 @@ STORY: dict[str, Any] = {
 }
 ECHO: dict[str, Any] = {"model": "demo/echo", "params": {"extra": UNPACED}}
 QUICK: dict[str, Any] = {"first_retry_seconds": 0.05}
+BEAT_SECONDS = 0.05
 
 
 @pytest.fixture(scope="module")
@@ -281,7 +282,8 @@ def test_a_limit_that_takes_too_long_is_raised_with_what_it_is(tmp_path: Path) -
 
 @dataclass
 class Scripted:
-    """A server that answers each request with the next of its lines, and remembers the requests."""
+    """A server that answers each request with the next of its lines, and remembers the requests.
+    Before each heartbeat it waits for a moment."""
 
     answers: list[bytes]
     requests: list[str] = field(default_factory=list)
@@ -302,7 +304,10 @@ class Scripted:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         self.requests.append(head)
         self.times.append(asyncio.get_running_loop().time())
-        writer.write(self.answers.pop(0))
+        for line in self.answers.pop(0).splitlines(keepends=True):
+            if line.startswith(b"event: heartbeat"):
+                await asyncio.sleep(BEAT_SECONDS)
+            writer.write(line)
         await writer.drain()
         writer.close()
 
@@ -324,7 +329,13 @@ def delta(first: int, last: int, text: str) -> str:
     return f"id: {last}\nevent: delta\ndata: {data}"
 
 
+STANDING = http(
+    "200 OK",
+    b'{"id": "gen_1", "conversation_id": "conv_1", "message_id": "msg_1", "status": '
+    b'"streaming", "model": "m", "finish_reason": null, "usage": null, "error": null}',
+)
 MODELS = http("200 OK", b'{"items": [], "default": "demo/echo"}')
+BEAT = "event: heartbeat\ndata: {}"
 END = 'id: 9\nevent: finished\ndata: {"offset":[9,9],"status":"complete","finish_reason":"stop"}'
 
 
@@ -364,14 +375,9 @@ async def test_what_is_no_service_of_ours_is_said_to_be_none(
 
 
 async def test_a_hole_and_a_doubled_event_are_asked_for_again() -> None:
-    standing = http(
-        "200 OK",
-        b'{"id": "gen_1", "conversation_id": "conv_1", "message_id": "msg_1", "status": '
-        b'"streaming", "model": "m", "finish_reason": null, "usage": null, "error": null}',
-    )
     server = Scripted(
         [
-            standing,
+            STANDING,
             events(delta(1, 2, "ab"), delta(4, 4, "X")),
             events(delta(3, 3, "c"), delta(3, 3, "c")),
             events("event: heartbeat\ndata: {}", 'id: 4\nevent: later\ndata: {"offset":[4,4]}'),
@@ -388,16 +394,19 @@ async def test_a_hole_and_a_doubled_event_are_asked_for_again() -> None:
 
 
 async def test_a_stream_that_only_ever_breaks_is_given_up() -> None:
-    standing = http(
-        "200 OK",
-        b'{"id": "gen_1", "conversation_id": "conv_1", "message_id": "msg_1", "status": '
-        b'"streaming", "model": "m", "finish_reason": null, "usage": null, "error": null}',
-    )
     broken = [events(delta(7, 7, "X"))] * 200
-    async with Scripted([standing, *broken]).running(patience_seconds=0.5) as client:
+    async with Scripted([STANDING, *broken]).running(patience_seconds=0.5) as client:
         answer = await client.answer("gen_1")
         with pytest.raises(Unavailable, match="broken stream"):
             [entry async for entry in answer.stream()]
+
+
+async def test_a_model_that_thinks_for_longer_than_the_patience_uses_up_none_of_it() -> None:
+    thinking = events(delta(1, 1, "a"), *[BEAT] * 20)
+    server = Scripted([STANDING, thinking, events(delta(2, 8, "bcdefgh"), END)])
+    async with server.running(patience_seconds=10 * BEAT_SECONDS) as client:
+        answer = await client.answer("gen_1")
+        assert text_of([entry async for entry in answer.stream()]) == "abcdefgh"
 
 
 def test_bad_addresses_and_keys_are_refused() -> None:
