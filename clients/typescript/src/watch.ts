@@ -1,8 +1,8 @@
 /** A conversation as it happens, over any number of connections. */
 
-import { grown, UNREAD, type Answer, type ToolCall } from "./answer.js";
+import { grown, joined, UNREAD, type Answer } from "./answer.js";
 import type { Calls } from "./calls.js";
-import { isNew, loggedOf, type StreamEvent } from "./events.js";
+import { isNew, loggedOf, type StreamEvent, type ToolCallPiece } from "./events.js";
 import { saidIn, type Frame } from "./frames.js";
 import type { components } from "./openapi.js";
 import { pathTo } from "./paths.js";
@@ -20,7 +20,7 @@ export interface LiveGeneration {
   model: string;
   text: string;
   reasoning: string;
-  tool_calls: ToolCall[];
+  tool_calls: Omit<ToolCallPiece, "type" | "offset">[];
   offset: number;
 }
 
@@ -115,8 +115,9 @@ export class ConversationWatch implements AsyncIterable<ConversationEvent> {
   #begin({ conversation, generations }: Snapshot): void {
     this.conversation = conversation;
     this.#answers.clear();
-    for (const { id, offset, ...told } of generations) {
-      this.#answers.set(id, { ...UNREAD, ...told, last_event_id: offset });
+    for (const { id, offset, tool_calls, ...told } of generations) {
+      const calls = tool_calls.reduce(joined, []);
+      this.#answers.set(id, { ...UNREAD, ...told, tool_calls: calls, last_event_id: offset });
     }
   }
 

@@ -27,7 +27,7 @@ function snapshot(title: string, ...generations: object[]): string {
   return said("snapshot", { conversation: { id: "conv_1", title }, generations });
 }
 
-const LIVE = { id: "gen_1", message_id: "msg_2", model: "m", text: "one ", reasoning: "", tool_calls: [], offset: 3 };
+const LIVE = { id: "gen_1", message_id: "msg_2", model: "m", text: "one ", reasoning: "", tool_calls: [{ index: 7, id: null, name: "look", arguments: "{" }], offset: 3 };
 const DELETED = said("conversation", { deleted: true });
 
 function watch(baseUrl: string, options: ReadingOptions = {}) {
@@ -79,7 +79,8 @@ test("a lost connection is followed by another one, which begins with what is", 
   assert.deepEqual(events.map(({ type }) => type), [
     ...["snapshot", "started", "delta", "snapshot", "delta", "finished", "deleted"],
   ]);
-  assert.equal(watching.answers.get("gen_1")?.text, "one two");
+  const { text, tool_calls } = watching.answers.get("gen_1")!;
+  assert.deepEqual([text, tool_calls], ["one two", [{ index: 7, id: "", name: "look", arguments: "{" }]]);
   assert.deepEqual(lost, ["", "shutting_down"]);
   assert.deepEqual(asked.map(({ headers }) => headers["last-event-id"]), [undefined, undefined, undefined]);
 });
