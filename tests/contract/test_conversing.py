@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from llmchat.client import Client
+from llmchat.conversing.answer import Answer
 from llmchat.conversing.asking import Picture
 from llmchat.conversing.bot import Bot, Incoming
 from llmchat.conversing.chats import Chats
@@ -353,16 +354,17 @@ async def test_who_watches_is_told_all_that_happens_to_the_end(chats: Chats) -> 
     messages: list[Role] = []
     told: list[Event] = []
     titles: list[str | None] = []
+    asked: list[Answer] = []
     async for happening in conversation.watch():
         match happening:
             case Snapshot(details, answers):
                 titles.append(details.title)
                 assert list(answers) == []
-                answer = await conversation.send("hello")
+                asked.append(await conversation.send("hello"))
             case MessageAdded(message):
                 messages.append(message.role)
             case AnswerEvent(id, entry):
-                assert (id, entry.event) == (answer.id, happening.event)
+                assert (id, entry.event) == (asked[0].id, happening.event)
                 told.append(happening.event)
                 if isinstance(happening.event, Finished):
                     await conversation.change(title="Hens")

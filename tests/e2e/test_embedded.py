@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from llmchat import Answer, Chat, Settings, Snapshot, create_app
+from llmchat.access.members import MemberRole
 from llmchat.client import Client
 from llmchat.domain import Status
 from llmchat.errors import DataDirLocked, Invalid, LlmchatError, NotFound, Unavailable
@@ -99,7 +100,7 @@ async def test_who_is_no_member_any_more_watches_no_more(tmp_path: Path) -> None
     async with Chat.open(data_dir=tmp_path, discover=False) as chat:
         ann, bob, sharing = OwnerId("ann"), OwnerId("bob"), chat._services.sharing
         conversation = await chat.as_user(ann).create()
-        await sharing.add(ann, conversation.id, bob, "viewer")
+        await sharing.add(ann, conversation.id, bob, MemberRole.VIEWER)
         watching = (await chat.as_user(bob).conversation(conversation.id)).watch()
         assert isinstance(await anext(watching), Snapshot)
         await sharing.remove(ann, conversation.id, bob)

@@ -90,7 +90,8 @@ async def test_ctrl_c_stops_the_answer_and_the_conversation_goes_on(
     async with shared.client() as client:
         [_, reply] = await client.messages(conversation_in(tmp_path))
     assert reply["status"] == "stopped"
-    assert reply["content"].rstrip() in terminal.screen
+    # Between its pieces is what was said about the stop.
+    assert "".join(re.findall(r"t\d+ ", terminal.screen)) == reply["content"]
 
 
 async def test_a_killed_terminal_comes_back_to_the_live_answer_and_a_second_ctrl_c_leaves(
@@ -157,6 +158,14 @@ async def test_a_pipe_gets_the_exact_text_and_says_what_is_wrong(
         assert (done.returncode, done.stdout) == (1, b""), done
         assert told in done.stderr
         assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_nothing_is_begun_for_what_is_no_message(shared: Service, tmp_path: Path) -> None:
+    done = await asyncio.to_thread(piped, shared.base_url, tmp_path, b"")
+    assert (done.returncode, b"no message" in done.stderr) == (1, True), done
+    with pytest.raises(FileNotFoundError):
+        conversation_in(tmp_path)
 
 
 def test_a_service_that_is_not_there_or_wants_a_key(tmp_path: Path) -> None:
