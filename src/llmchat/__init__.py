@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from llmchat.conversing.bot import Incoming as Incoming
     from llmchat.conversing.chats import Chats as Chats
     from llmchat.conversing.conversation import Conversation as Conversation
+    from llmchat.conversing.happenings import AnswerEvent as AnswerEvent
+    from llmchat.conversing.happenings import ConversationChanged as ConversationChanged
+    from llmchat.conversing.happenings import ConversationDeleted as ConversationDeleted
+    from llmchat.conversing.happenings import LiveAnswer as LiveAnswer
+    from llmchat.conversing.happenings import MessageAdded as MessageAdded
+    from llmchat.conversing.happenings import Snapshot as Snapshot
+    from llmchat.conversing.happenings import TypingChanged as TypingChanged
     from llmchat.domain import Image as Image
     from llmchat.domain import Message as Message
     from llmchat.domain import OnBusy as OnBusy
@@ -31,21 +38,28 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "Answer": "conversing.answer",
+    "AnswerEvent": "conversing.happenings",
     "AnswerReset": "conversing.answer",
     "Bot": "conversing.bot",
     "Chat": "embedded",
     "Chats": "conversing.chats",
     "Client": "client",
     "Conversation": "conversing.conversation",
+    "ConversationChanged": "conversing.happenings",
+    "ConversationDeleted": "conversing.happenings",
     "Image": "domain",
     "Incoming": "conversing.bot",
+    "LiveAnswer": "conversing.happenings",
     "Message": "domain",
+    "MessageAdded": "conversing.happenings",
     "OnBusy": "domain",
     "Params": "domain",
     "Role": "domain",
     "Settings": "settings",
+    "Snapshot": "conversing.happenings",
     "Status": "domain",
     "ToolResult": "domain",
+    "TypingChanged": "conversing.happenings",
     "create_app": "app",
     "load_settings": "settings",
 }

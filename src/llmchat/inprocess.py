@@ -4,15 +4,27 @@ import hashlib
 import json
 import re
 from asyncio import Event
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import fields as fields_of
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from llmchat.chat import feed, watching
 from llmchat.chat.service import Progress
-from llmchat.conversing.base import Catalogue, Details, Fields, Said, Standing
+from llmchat.conversing.base import Catalogue, Fields, Said, Standing
+from llmchat.conversing.details import Details
+from llmchat.conversing.happenings import (
+    AnswerEvent,
+    ConversationChanged,
+    ConversationDeleted,
+    Happening,
+    LiveAnswer,
+    MessageAdded,
+    Snapshot,
+    TypingChanged,
+)
 from llmchat.domain import Conversation, Generation, Message, MessageOrder, Note, Page, Turn, Wanted
 from llmchat.errors import Invalid, ShuttingDown, Unavailable
 from llmchat.events import Delta, Entry, is_terminal
@@ -131,6 +143,17 @@ class InProcessService:
         if not ended:
             raise ShuttingDown
 
+    async def watch(self, id: ConversationId) -> AsyncGenerator[Happening, None]:
+        sights = await self._use.watch.open(self._owner, id, idle_seconds=_IDLE_SECONDS)
+        async with aclosing(sights):
+            async for sight in sights:
+                for happening in _happenings(sight):
+                    yield happening
+                if isinstance(sight, feed.ConversationDeleted):
+                    return
+        await self.get(id)  # Raises for who is a member no more.
+        raise ShuttingDown
+
     async def models(self) -> Catalogue:
         models = self._use.models
         return Catalogue(await models.available(), await models.default())
@@ -197,6 +220,35 @@ def _standing(found: Generation, text: str = "", reasoning: str = "") -> Standin
         finish_reason=found.finish_reason,
         usage=found.usage,
         error=found.error,
+    )
+
+
+def _happenings(sight: watching.Sight) -> Iterator[Happening]:
+    match sight:
+        case watching.Snapshot(conversation, generations):
+            answers = [_live_answer(live) for live in generations]
+            yield Snapshot(_details(conversation), answers)
+        case watching.GenerationEvents(id, entries):
+            yield from (AnswerEvent(id, _shown(entry)) for entry in entries)
+        case feed.MessageAdded(message):
+            yield MessageAdded(message)
+        case feed.ConversationChanged(conversation):
+            yield ConversationChanged(_details(conversation))
+        case feed.ConversationDeleted():
+            yield ConversationDeleted()
+        case feed.TypingChanged(user, typing):
+            yield TypingChanged(user, typing)
+
+
+def _live_answer(live: watching.LiveGeneration) -> LiveAnswer:
+    return LiveAnswer(
+        live.id,
+        live.message_id,
+        live.model,
+        live.text,
+        live.reasoning,
+        live.tool_calls,
+        live.offset,
     )
 
 

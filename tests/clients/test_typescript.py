@@ -81,12 +81,15 @@ async def test_the_package_has_what_runs_and_nothing_else(project: Path) -> None
     assert (told["license"], told["sideEffects"], told["type"]) == ("MIT", False, "module")
 
 
-async def test_a_compiler_finds_what_is_wrong(shop: Path, project: Path) -> None:
+@pytest.mark.parametrize(
+    "how", [("--module", "node16"), ("--module", "esnext", "--moduleResolution", "bundler")]
+)
+async def test_a_compiler_finds_what_is_wrong(shop: Path, project: Path, how: list[str]) -> None:
     typescript.run(
         project,
         *(program("node"), shop / "node_modules" / "typescript" / "bin" / "tsc"),
         *("--strict", "--noEmit", "--target", "es2022", "--lib", "es2022,dom"),
-        *("--module", "nodenext", "typed.ts"),
+        *(*how, "typed.ts"),
     )
 
 

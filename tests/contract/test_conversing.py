@@ -11,9 +11,17 @@ import pytest
 import pytest_asyncio
 
 from llmchat.client import Client
+from llmchat.conversing.answer import Answer
 from llmchat.conversing.asking import Picture
 from llmchat.conversing.bot import Bot, Incoming
 from llmchat.conversing.chats import Chats
+from llmchat.conversing.happenings import (
+    AnswerEvent,
+    ConversationChanged,
+    ConversationDeleted,
+    MessageAdded,
+    Snapshot,
+)
 from llmchat.domain import Image, OnBusy, Params, ReplyMode, Role, Status, ToolResult
 from llmchat.embedded import Chat
 from llmchat.errors import (
@@ -24,7 +32,7 @@ from llmchat.errors import (
     NotFound,
     UnknownModel,
 )
-from llmchat.events import Delta, Finished, Started
+from llmchat.events import Delta, Event, Finished, Started
 from tests.web.conftest import UNPACED, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -357,6 +365,64 @@ async def test_results_of_tools_that_nobody_called_are_refused(chats: Chats) -> 
     conversation = await chats.create()
     with pytest.raises(Invalid):
         _ = await conversation.send(tool_results=[ToolResult("call_1", "21 °C")])
+
+
+async def test_who_watches_is_told_all_that_happens_to_the_end(chats: Chats) -> None:
+    conversation = await chats.create(title="Foxes", **ECHO)
+    messages: list[Role] = []
+    told: list[Event] = []
+    titles: list[str | None] = []
+    asked: list[Answer] = []
+    async for happening in conversation.watch():
+        match happening:
+            case Snapshot(details, answers):
+                titles.append(details.title)
+                assert list(answers) == []
+                asked.append(await conversation.send("hello"))
+            case MessageAdded(message):
+                messages.append(message.role)
+            case AnswerEvent(id, entry):
+                assert (id, entry.event) == (asked[0].id, happening.event)
+                told.append(happening.event)
+                if isinstance(happening.event, Finished):
+                    await conversation.change(title="Hens")
+            case ConversationChanged(details):
+                titles.append(details.title)
+                if details.title == "Hens":
+                    await conversation.delete()
+    assert isinstance(happening, ConversationDeleted)
+    assert messages == [Role.USER, Role.ASSISTANT]
+    assert isinstance(told[0], Started)
+    assert "".join(e.text for e in told if isinstance(e, Delta)) == "You said: hello"
+    assert isinstance(told[-1], Finished)
+    assert (titles[0], titles[-1]) == ("Foxes", "Hens")
+
+
+async def test_a_watch_that_begins_in_mid_answer_has_all_of_it(chats: Chats) -> None:
+    conversation = await chats.create()
+    answer = await conversation.send("go", **story(400, 400))
+    async with aclosing(answer.pieces()) as pieces:
+        await anext(pieces)
+    text, last = "", 0
+    async for happening in conversation.watch():
+        match happening:
+            case Snapshot(answers=[live]):
+                assert (live.id, live.message_id) == (answer.id, answer.message_id)
+                text, last = live.text, live.offset
+            case AnswerEvent(entry=entry):
+                assert entry.first == last + 1
+                last = entry.last
+                text += entry.event.text if isinstance(entry.event, Delta) else ""
+                if isinstance(entry.event, Finished):
+                    break
+    assert text == await answer
+
+
+async def test_nobody_watches_what_is_not_there(chats: Chats) -> None:
+    conversation = await chats.create()
+    await conversation.delete()
+    with pytest.raises(NotFound):
+        await anext(conversation.watch())
 
 
 async def test_the_models_and_the_default(chats: Chats) -> None:

@@ -1,6 +1,7 @@
 """The HTTP client where the way to the service is bad: cut, silent, refused, lost, lied to."""
 
 import asyncio
+import json
 import random
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from llmchat.client import Client
 from llmchat.conversing.answer import Answer, AnswerReset
+from llmchat.conversing.happenings import Snapshot
 from llmchat.domain import Status
 from llmchat.errors import (
     Forbidden,
@@ -28,7 +30,7 @@ from llmchat.errors import (
     Unauthenticated,
     Unavailable,
 )
-from llmchat.events import Delta, Entry
+from llmchat.events import Delta, Entry, ToolCall
 from llmchat.remote.refusals import problem_of
 from llmchat.tasks import TaskSet
 from tests.client import connect
@@ -45,6 +47,7 @@ STORY: dict[str, Any] = {
 }
 ECHO: dict[str, Any] = {"model": "demo/echo", "params": {"extra": UNPACED}}
 QUICK: dict[str, Any] = {"first_retry_seconds": 0.05}
+BEAT_SECONDS = 0.05
 
 
 @pytest.fixture(scope="module")
@@ -282,7 +285,8 @@ def test_a_limit_that_takes_too_long_is_raised_with_what_it_is(tmp_path: Path) -
 
 @dataclass
 class Scripted:
-    """A server that answers each request with the next of its lines, and remembers the requests."""
+    """A server that answers each request with the next of its lines, and remembers the requests.
+    Before each heartbeat it waits for a moment."""
 
     answers: list[bytes]
     requests: list[str] = field(default_factory=list)
@@ -303,7 +307,10 @@ class Scripted:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         self.requests.append(head)
         self.times.append(asyncio.get_running_loop().time())
-        writer.write(self.answers.pop(0))
+        for line in self.answers.pop(0).splitlines(keepends=True):
+            if line.startswith(b"event: heartbeat"):
+                await asyncio.sleep(BEAT_SECONDS)
+            writer.write(line)
         await writer.drain()
         writer.close()
 
@@ -332,6 +339,7 @@ STANDING = http(
     b'{"id": "gen_1", "conversation_id": "conv_1", "message_id": "msg_1", "status": '
     b'"streaming", "model": "m", "finish_reason": null, "usage": null, "error": null}',
 )
+BEAT = "event: heartbeat\ndata: {}"
 END = 'id: 9\nevent: finished\ndata: {"offset":[9,9],"status":"complete","finish_reason":"stop"}'
 
 
@@ -405,6 +413,88 @@ async def test_a_stream_that_only_ever_breaks_is_given_up() -> None:
         answer = await client.answer("gen_1")
         with pytest.raises(Unavailable, match="broken stream"):
             [entry async for entry in answer.stream()]
+
+
+async def test_a_model_that_thinks_for_longer_than_the_patience_uses_up_none_of_it() -> None:
+    thinking = events(delta(1, 1, "a"), *[BEAT] * 20)
+    server = Scripted([STANDING, thinking, events(delta(2, 8, "bcdefgh"), END)])
+    async with server.running(patience_seconds=10 * BEAT_SECONDS) as client:
+        answer = await client.answer("gen_1")
+        assert text_of([entry async for entry in answer.stream()]) == "abcdefgh"
+
+
+def told(event: str, **data: Any) -> str:
+    return f"event: {event}\ndata: {json.dumps(data)}"
+
+
+DETAILS: dict[str, Any] = {
+    **dict.fromkeys(("title", "system_prompt", "model", "active_leaf")),
+    **dict.fromkeys(("archived", "pinned", "generating"), False),
+    **dict.fromkeys(("created_at", "updated_at"), "2026-01-01T00:00:00Z"),
+    "id": "conv_1",
+    "params": {},
+    "metadata": {},
+    "role": "owner",
+    "reply_mode": "always",
+}
+LIVE = {
+    "id": "gen_1",
+    "message_id": "msg_1",
+    "model": "m",
+    "text": "ab",
+    "reasoning": "",
+    "tool_calls": [{"index": 7, "id": None, "name": "look", "arguments": "{"}],
+    "offset": 2,
+}
+
+
+def snapshot(*live: Any) -> str:
+    return told("snapshot", conversation=DETAILS, generations=live)
+
+
+def part(first: int, last: int, text: str) -> str:
+    data = {"offset": [first, last], "channel": "answer", "text": text}
+    return told("delta", generation_id="gen_1", **data)
+
+
+async def test_a_watch_comes_back_with_what_is_and_tells_nothing_twice() -> None:
+    end = told("finished", generation_id="gen_1", offset=[4, 4], status="complete")
+    server = Scripted(
+        [
+            http("200 OK", json.dumps(DETAILS).encode()),
+            events(snapshot(LIVE), part(3, 3, "c"), end, part(3, 3, "c"), BEAT),
+            http("503 Service Unavailable"),
+            events(snapshot(LIVE), part(4, 4, "X")),
+            events(snapshot(), told("later", user="ann"), told("typing", user="ann", typing=True)),
+            events(snapshot(), "event: message\ndata: 7"),
+            events(snapshot(), told("message", id="msg_1")),
+            events(snapshot(), told("conversation", deleted=True), part(1, 1, "never")),
+        ]
+    )
+    async with server.running(patience_seconds=5) as client:
+        conversation = await client.conversation("conv_1")
+        happenings = [happening async for happening in conversation.watch()]
+    names = [type(happening).__name__ for happening in happenings]
+    assert names == [
+        *("Snapshot", "AnswerEvent", "AnswerEvent"),
+        "Snapshot",
+        *("Snapshot", "TypingChanged"),
+        "Snapshot",
+        "Snapshot",
+        *("Snapshot", "ConversationDeleted"),
+    ]
+    assert isinstance(happenings[0], Snapshot)
+    [live] = happenings[0].answers
+    assert live.tool_calls == [ToolCall(7, None, "look", "{")]
+
+
+async def test_a_watch_ends_where_nobody_may_watch_any_more() -> None:
+    lost = http("404 Not Found", b'{"type": "not_found", "title": "t", "status": 404}')
+    server = Scripted([http("200 OK", json.dumps(DETAILS).encode()), events(snapshot()), lost])
+    async with server.running() as client:
+        conversation = await client.conversation("conv_1")
+        with pytest.raises(NotFound):
+            [happening async for happening in conversation.watch()]
 
 
 def test_bad_addresses_and_keys_are_refused() -> None:

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from llmchat import Answer, Chat, Settings, create_app
+from llmchat import Answer, Chat, Settings, Snapshot, create_app
+from llmchat.access.members import MemberRole
 from llmchat.client import Client
 from llmchat.domain import Status
-from llmchat.errors import DataDirLocked, Invalid, LlmchatError, NotFound
+from llmchat.errors import DataDirLocked, Invalid, LlmchatError, NotFound, Unavailable
+from llmchat.ids import OwnerId
 from tests.service import PATIENCE_SECONDS, Service, environment
 from tests.web.conftest import UNPACED
 from tests.web.locked import locked_service
@@ -35,9 +37,13 @@ async def test_closed_in_mid_answer_it_is_interrupted_and_keeps_its_text(tmp_pat
         answer = await conversation.send("go", **LONG)
         seen = await begin_reading(answer)
         reading = asyncio.create_task(answer.text())
+        watching = conversation.watch()
+        assert isinstance(await anext(watching), Snapshot)
         await asyncio.sleep(0)
     with pytest.raises(LlmchatError):
         await reading
+    with pytest.raises(Unavailable):
+        _ = [happening async for happening in watching]
     async with Chat.open(data_dir=tmp_path, discover=False) as chat:
         found = await chat.answer(answer.id)
         assert await found.wait() is Status.INTERRUPTED
@@ -88,6 +94,18 @@ async def test_users_do_not_exist_for_each_other(tmp_path: Path) -> None:
         for name in ("", "a b", "-x", "x" * 129, "a/b"):
             with pytest.raises(Invalid):
                 chat.as_user(name)
+
+
+async def test_who_is_no_member_any_more_watches_no_more(tmp_path: Path) -> None:
+    async with Chat.open(data_dir=tmp_path, discover=False) as chat:
+        ann, bob, sharing = OwnerId("ann"), OwnerId("bob"), chat._services.sharing
+        conversation = await chat.as_user(ann).create()
+        await sharing.add(ann, conversation.id, bob, MemberRole.VIEWER)
+        watching = (await chat.as_user(bob).conversation(conversation.id)).watch()
+        assert isinstance(await anext(watching), Snapshot)
+        await sharing.remove(ann, conversation.id, bob)
+        with pytest.raises(NotFound):
+            _ = [happening async for happening in watching]
 
 
 def test_what_was_embedded_is_served_afterwards_and_the_first_key_is_still_to_come(

@@ -161,6 +161,14 @@ async def test_a_pipe_gets_the_exact_text_and_says_what_is_wrong(
         assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.asyncio(loop_scope="module")
+async def test_nothing_is_begun_for_what_is_no_message(shared: Service, tmp_path: Path) -> None:
+    done = await asyncio.to_thread(piped, shared.base_url, tmp_path, b"")
+    assert (done.returncode, b"no message" in done.stderr) == (1, True), done
+    with pytest.raises(FileNotFoundError):
+        conversation_in(tmp_path)
+
+
 def test_a_service_that_is_not_there_or_wants_a_key(tmp_path: Path) -> None:
     done = piped(f"http://127.0.0.1:{free_port()}", tmp_path, b"hello")
     assert done.returncode == 1

@@ -124,7 +124,7 @@ async def test_a_worker_that_dies_at_once_is_started_at_growing_intervals(
 ) -> None:
     pauses = [f'"pause_seconds": {seconds}' for seconds in (0.0, 0.1, 0.2, 0.4)]
     supervised.begin("doomed")
-    # Not a number of starts: one that takes long counts as one that lived, and the pauses begin anew.
+    # No number of starts: one that takes long counts as one that lived, and pauses begin anew.
     await supervised.until(lambda: pauses[-1] in supervised.log)
     supervised.signal(signal.SIGTERM)
 

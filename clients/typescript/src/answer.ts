@@ -75,7 +75,9 @@ function changes(answer: Answer, event: StreamEvent): Partial<Answer> {
   }
 }
 
-function joined(calls: ToolCall[], { index, id, name, arguments: more }: ToolCallPiece): ToolCall[] {
+/** The calls with this piece of one. */
+export function joined(calls: ToolCall[], piece: Omit<ToolCallPiece, "type" | "offset">): ToolCall[] {
+  const { index, id, name, arguments: more } = piece;
   const begun = calls.find((call) => call.index === index) ?? { index, id: "", name: "", arguments: "" };
   const call = {
     index,

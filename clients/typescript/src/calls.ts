@@ -52,11 +52,8 @@ export class Calls {
   readonly #base: string;
 
   constructor(options: Options) {
-    if (options.baseUrl === undefined && !("location" in globalThis)) {
-      throw new TypeError('Where is the server? For example: new LlmChat({ baseUrl: "http://127.0.0.1:8000" })');
-    }
     this.#options = options;
-    this.#base = (options.baseUrl ?? "").replace(/\/+$/, "");
+    this.#base = checked(options.baseUrl ?? "").replace(/\/+$/, "");
   }
 
   /** The JSON that it answers. Rejects with a `Problem`, or with the reason of the caller's signal. */
@@ -86,7 +83,7 @@ export class Calls {
     if (body !== undefined) request.body = body;
     const ask = this.#options.fetch ?? fetch;
     const response = await ask(this.#base + target, { ...request, cache: "no-store" }).catch((error: unknown) => {
-      throw unanswered("The server cannot be reached", error);
+      throw unanswered(`${this.#base || "The server"} cannot be reached`, error);
     });
     if (!response.ok) throw await refusal(response);
     return response;
@@ -128,6 +125,16 @@ export class Calls {
     const seconds = pauseSeconds(failures, error);
     return seconds > LONGEST_WAIT_SECONDS ? null : seconds;
   }
+}
+
+/** Left to `fetch`, an address that is none looks like a network that fails, and is tried again and again. */
+function checked(baseUrl: string): string {
+  const page: unknown = "location" in globalThis ? globalThis.location?.href : undefined;
+  const isRelative = !/^[a-z][a-z\d+.-]*:/i.test(baseUrl);
+  const isAddress = isRelative ? page !== undefined : /^https?:\/\/[^\s/?#]\S*$/i.test(baseUrl);
+  if (isAddress) return baseUrl;
+  const wrong = baseUrl === "" ? "Where is the server?" : `${JSON.stringify(baseUrl)} is no address of a server.`;
+  throw new TypeError(`${wrong} For example: new LlmChat({ baseUrl: "http://127.0.0.1:8000" })`);
 }
 
 async function json(response: Response): Promise<unknown> {

@@ -2,7 +2,9 @@
 
 import { Calls, type CallOptions, type Options } from "./calls.js";
 import type { components } from "./openapi.js";
+import type { ReadingOptions } from "./reading.js";
 import { AnswerStream, type StreamOptions } from "./stream.js";
+import { ConversationWatch } from "./watch.js";
 
 type Schemas = components["schemas"];
 type Message = Schemas["Message"];
@@ -156,6 +158,15 @@ export class LlmChat {
   stream(followed: string | Accepted, options: StreamOptions = {}): AnswerStream {
     const id = typeof followed === "string" ? followed : (followed.generation?.id ?? null);
     return new AnswerStream(this.#calls, id, options);
+  }
+
+  /**
+   * Follows a whole conversation, for as long as you like: who says what, every answer as it is written, changes of its title
+   * and settings, who types. It begins with a snapshot, and comes back by itself with a new one. What was said before, and
+   * while it was away, has `messages`.
+   */
+  watch(conversation_id: string, options: ReadingOptions = {}): ConversationWatch {
+    return new ConversationWatch(this.#calls, conversation_id, options);
   }
 
   #waiting<T extends CallOptions>(manner: T): T {

@@ -1,11 +1,11 @@
 /** What a generation's stream says, as docs/clients.md of the server has it. */
 
 import type { components } from "./openapi.js";
-import type { ProblemJson } from "./problem.js";
+import { unanswered, type ProblemJson } from "./problem.js";
 
 type Usage = components["schemas"]["Usage"];
 
-interface Logged {
+export interface Logged {
   /** The first and the last event of the log that this one covers: the first is always the last one before plus one. */
   offset: [number, number];
 }
@@ -65,6 +65,17 @@ export interface Failed extends Logged {
 /** `started`, then any number of `delta`, `tool_call` and `reset`, then one `finished` or `failed`. */
 export type StreamEvent = Started | Delta | ToolCallPiece | Reset | Finished | Failed;
 
-export function isEnd(event: StreamEvent): event is Finished | Failed {
-  return event.type === "finished" || event.type === "failed";
+/** What was said, as an event of a log. Throws a `Problem` for what is none. */
+export function loggedOf(said: object): Logged {
+  const offset = "offset" in said ? said.offset : null;
+  const isLogged = Array.isArray(offset) && offset.length === 2 && offset.every(Number.isSafeInteger);
+  if (!isLogged) throw unanswered("An event of the stream has no offset");
+  return said as Logged;
+}
+
+/** Whether it follows the cursor; false when it came before. Throws a `Problem` when something is missing between them. */
+export function isNew({ offset: [first, last] }: Logged, cursor: number): boolean {
+  if (last <= cursor) return false;
+  if (first !== cursor + 1) throw unanswered("Something is missing in the stream");
+  return true;
 }

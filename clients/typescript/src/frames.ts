@@ -66,3 +66,14 @@ export class FrameReader {
     return isFrame ? frame : null;
   }
 }
+
+/** What its data says. */
+export function saidIn({ data }: Frame): object {
+  try {
+    const said: unknown = JSON.parse(data);
+    if (said !== null && typeof said === "object") return said;
+  } catch (error) {
+    throw unanswered("An event of the stream cannot be read", error);
+  }
+  throw unanswered("An event of the stream is no object");
+}

@@ -15,7 +15,20 @@ export {
 } from "./client.js";
 export type { Delta, Failed, Finished, Reset, Started, StreamEvent, ToolCallPiece } from "./events.js";
 export { Problem, type ProblemJson } from "./problem.js";
+export type { ReadingOptions } from "./reading.js";
 export type { AnswerStream, StreamOptions } from "./stream.js";
+export type {
+  AnswerEvent,
+  Conversation,
+  ConversationChanged,
+  ConversationDeleted,
+  ConversationEvent,
+  ConversationWatch,
+  LiveGeneration,
+  MessageAdded,
+  Snapshot,
+  Typing,
+} from "./watch.js";
 
 /** Every shape of the API by its name there: `Schemas["Message"]`. */
 export type Schemas = components["schemas"];

@@ -68,6 +68,7 @@ export async function refusal(response: Response): Promise<Problem> {
   const said = isJson(response) ? await response.json().catch(() => null) : null;
   return new Problem({
     title: response.statusText || `The server answered ${response.status}`,
+    detail: `${response.url || "The server"} answered ${response.status}, and not as llmchat does: check the address.`,
     retry_after_seconds: secondsOf(response.headers.get("Retry-After")),
     request_id: response.headers.get("X-Request-ID"),
     ...(typeof said === "object" ? said : null),

@@ -137,6 +137,16 @@ test("names stay names in a path", async (t) => {
   assert.equal(asked.length, 1);
 });
 
-test("Node has to be told where the server is", () => {
+test("Node has to be told where the server is, and everybody by an address", () => {
   assert.throws(() => new LlmChat(), /new LlmChat\(\{ baseUrl/);
+  for (const baseUrl of ["", "/chat", "localhost:8000", "127.0.0.1:8000", "ftp://localhost", "http://", "http://a b"]) {
+    assert.throws(() => new LlmChat({ baseUrl }), TypeError, baseUrl);
+  }
+});
+
+test("what goes wrong says where", async (t) => {
+  const { baseUrl } = await served(t, (_, response) => response.writeHead(404, { "Content-Type": "text/html" }).end("<html>"));
+  await assert.rejects(new LlmChat({ baseUrl }).models(), new RegExp(`${baseUrl}/api/llm/models answered 404, .*check the address`));
+  const nobody = "http://127.0.0.1:9";
+  await assert.rejects(new LlmChat({ baseUrl: nobody, attempts: 1 }).models(), new RegExp(`^Problem: ${nobody} cannot be reached`));
 });

@@ -2,21 +2,11 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Protocol
 
-from llmchat.domain import (
-    CallerRole,
-    Json,
-    Message,
-    MessageOrder,
-    Model,
-    Page,
-    Params,
-    ReplyMode,
-    Status,
-    Wanted,
-)
+from llmchat.conversing.details import Details
+from llmchat.conversing.happenings import Happening
+from llmchat.domain import Message, MessageOrder, Model, Page, Status, Wanted
 from llmchat.events import Entry, Usage
 from llmchat.ids import ConversationId, GenerationId, MessageId
 from llmchat.problem import Problem
@@ -24,26 +14,6 @@ from llmchat.problem import Problem
 Fields = Mapping[str, Any]
 """What a request says, in the names and shapes of the HTTP API (see /docs): JSON, and checked by
 whoever takes it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Details:
-    """A conversation without its messages. `role` is the caller's in it."""
-
-    id: ConversationId
-    title: str | None
-    system_prompt: str | None
-    model: str | None
-    params: Params
-    metadata: Json
-    archived: bool
-    pinned: bool
-    active_leaf: MessageId | None
-    role: CallerRole
-    generating: bool
-    reply_mode: ReplyMode
-    created_at: datetime
-    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +115,15 @@ class Service(Protocol):
         Offsets are contiguous, however often the way to the service is cut: each once, in order.
         Nothing when `after` is the terminal's. It never ends without a terminal: it raises LogGone
         for a log that has expired, BadCursor beyond its end, Unavailable when the service is away.
+        """
+        ...
+
+    def watch(self, id: ConversationId) -> AsyncGenerator[Happening, None]:
+        """All that happens in it, whoever does it: a Snapshot first, and another one whenever
+        something may have been missed. Ends behind ConversationDeleted; else it raises, NotFound
+        when it is the caller's no more, Unavailable when the service is away.
+
+        Of each answer every offset comes once, in order, behind what the last snapshot has of it.
         """
         ...
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from llmchat.conversing.answer import Answer
 from llmchat.conversing.asking import Choices, settings_fields
-from llmchat.conversing.base import Details, Service
+from llmchat.conversing.base import Service
 from llmchat.conversing.conversation import Conversation
+from llmchat.conversing.details import Details
 from llmchat.conversing.names import checked_id, checked_query
 from llmchat.domain import Model, ReplyMode, Wanted
 from llmchat.ids import ConversationId, GenerationId

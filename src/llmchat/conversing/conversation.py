@@ -5,7 +5,9 @@ from typing import Any
 
 from llmchat.conversing.answer import Answer, answer_of
 from llmchat.conversing.asking import Choices, Picture, ask_fields, content_fields
-from llmchat.conversing.base import Details, Said, Service
+from llmchat.conversing.base import Said, Service
+from llmchat.conversing.details import Details
+from llmchat.conversing.happenings import Happening
 from llmchat.conversing.names import checked_id, checked_key
 from llmchat.domain import Message, MessageOrder, OnBusy, Params, ToolResult
 from llmchat.ids import ConversationId, MessageId, new_id
@@ -96,6 +98,17 @@ class Conversation:
         """The answers that are being written, or wait for their turn, the oldest first."""
         ids = await self._service.live(self.id)
         return [Answer(self._service, await self._service.standing(id)) for id in ids]
+
+    def watch(self) -> AsyncGenerator[Happening, None]:
+        """All that happens here from now on, whoever does it: messages, every answer as it is
+        written, changes, and that somebody types.
+
+        It begins with a Snapshot. Another one comes when something may have been missed, such as
+        behind a lost connection: `history` has what was said meanwhile. Ends when the conversation
+        is deleted; raises NotFound when it is not yours any more, Unavailable when the service
+        stays away.
+        """
+        return self._service.watch(self.id)
 
     async def stop(self) -> None:
         """Stop whatever is being written, and what waits for its turn."""

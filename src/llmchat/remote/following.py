@@ -1,7 +1,6 @@
 """The stream of a generation over any number of connections: each offset once, in order."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from operator import index
 from typing import Any
@@ -10,7 +9,6 @@ import httpx2
 import orjson
 
 from llmchat.domain import Status
-from llmchat.errors import RateLimited, Unavailable
 from llmchat.events import (
     Delta,
     Entry,
@@ -25,96 +23,58 @@ from llmchat.events import (
 )
 from llmchat.ids import GenerationId
 from llmchat.remote.connection import Connection
+from llmchat.remote.reading import Broken, Line, read
 from llmchat.remote.refusals import problem_of
 
-# An attempt that takes over may bring 4 MiB of text with it, in JSON.
-_MOST_EVENT_BYTES = 32 * 1024 * 1024
 
-
-class _Hole(Exception):
-    """An event that does not follow the one before: something on the way has lost or doubled it."""
-
-
-async def follow(
+def follow(
     connection: Connection, id: GenerationId, after: int
 ) -> AsyncGenerator[Sequence[Entry], None]:
-    """What is behind the cursor, to the end. Comes back with the last offset after a connection
-    that was lost, has a hole, or is silent for too long; after 429 and 503 when it may.
-
-    Raises LlmchatError: what the service refuses, and Unavailable when it stays away for as long as
-    the patience lasts.
-    """
+    """What is behind the cursor, to the end. Each connection begins behind the last offset of the
+    one before. Raises as `read` does."""
     path = f"/api/generations/{id}/stream"
-    patience = connection.patience()
-    while True:
-        one = _Stream(connection, path, after)
-        try:
-            async with aclosing(one.entries()) as entries:
-                async for entry in entries:
-                    patience.renew()
-                    yield [entry]
-                    if is_terminal(entry.event):
-                        return
-            if one.nothing_to_come:
-                return
-            gone = Unavailable(f"{connection.url} ends the stream again and again.")
-            await patience.outlast(gone, retry_after=one.hint_seconds)
-        except (httpx2.RequestError, TimeoutError) as error:
-            await connection.outlast(patience, error)
-        except _Hole as hole:
-            await patience.outlast(Unavailable(f"{connection.url} sends a broken stream: {hole}"))
-        except (RateLimited, Unavailable) as error:
-            await patience.outlast(error, retry_after=error.retry_after_seconds)
-        after = one.after
+    cursor = Cursor(after)
 
-
-class _Stream:
-    """One connection, from a cursor on."""
-
-    def __init__(self, connection: Connection, path: str, after: int) -> None:
-        self._connection = connection
-        self._path = path
-        self.after = after
-        self.nothing_to_come = False
-        self.hint_seconds: float | None = None
-        """When to come back, said by a service that sends its readers away."""
-
-    async def entries(self) -> AsyncGenerator[Entry, None]:
-        headers = {"Last-Event-ID": str(self.after)} if self.after else {}
-        async with self._connection.stream(self._path, headers) as response:
-            if response.status_code == 204:
-                self.nothing_to_come = True
-                return
-            source = httpx2.EventSource(response, max_event_size=_MOST_EVENT_BYTES)
-            events = aiter(source)
-            while (event := await self._next(events)) is not None:
-                if event.retry is not None:
-                    self.hint_seconds = event.retry / 1000
-                entry = self._entry(event)
+    async def entries(line: Line) -> AsyncGenerator[Sequence[Entry], None]:
+        headers = {"Last-Event-ID": str(cursor.after)} if cursor.after else {}
+        async with aclosing(line.events(path, headers)) as events:
+            async for sent in events:
+                entry = cursor.entry(sent.event, said_in(sent))
                 if entry is not None:
-                    yield entry
+                    line.over = is_terminal(entry.event)
+                    yield [entry]
 
-    async def _next(
-        self, events: AsyncIterator[httpx2.ServerSentEvent]
-    ) -> httpx2.ServerSentEvent | None:
-        """None at the end of the connection. Raises TimeoutError in a silence that a heartbeat
-        should have ended: a network that is gone says nothing."""
-        async with asyncio.timeout(self._connection.habits.silence_seconds):
-            return await anext(events, None)
+    return read(connection, entries)
 
-    def _entry(self, sent: httpx2.ServerSentEvent) -> Entry | None:
-        if sent.event in ("heartbeat", "message"):
-            return None
+
+class Cursor:
+    """How far a log was read."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+
+    def entry(self, name: str, said: Mapping[str, Any]) -> Entry | None:
+        """What comes next; None for an event that a newer service sends. Raises Broken."""
         try:
-            data: dict[str, Any] = orjson.loads(sent.data)
-            first, last = map(index, data["offset"])
-            event = event_of(sent.event, data)
+            first, last = map(index, said["offset"])
+            event = event_of(name, said)
         except (ValueError, TypeError, KeyError) as error:
-            raise _Hole(f"{sent.event} cannot be read: {error!r}") from None
+            raise Broken(f"{name} cannot be read: {error!r}") from None
         if first != self.after + 1 or last < first:
-            raise _Hole(f"behind {self.after} came {first} to {last}")
+            raise Broken(f"behind {self.after} came {first} to {last}")
         self.after = last
         return None if event is None else Entry(first, last, event)
+
+
+def said_in(sent: httpx2.ServerSentEvent) -> Mapping[str, Any]:
+    """Raises Broken for what is no object."""
+    try:
+        said = orjson.loads(sent.data)
+    except ValueError as error:
+        raise Broken(f"{sent.event} cannot be read: {error}") from None
+    if not isinstance(said, dict):
+        raise Broken(f"{sent.event} is no object")
+    return said
 
 
 def event_of(name: str, data: Mapping[str, Any]) -> Event | None:
@@ -127,7 +87,7 @@ def event_of(name: str, data: Mapping[str, Any]) -> Event | None:
             ids = str(data["generation_id"]), str(data["message_id"])
             event = Started(*ids, str(data["model"]), int(data["attempt"]))
         case "tool_call":
-            event = ToolCall(int(data["index"]), data["id"], data["name"], str(data["arguments"]))
+            event = tool_call_of(data)
         case "reset":
             event = Reset(int(data["attempt"]), str(data["reason"]), str(data["text"]))
         case "finished":
@@ -141,6 +101,12 @@ def event_of(name: str, data: Mapping[str, Any]) -> Event | None:
 
 def _status_of(data: Mapping[str, Any]) -> Any:
     return Status(data["status"]).value
+
+
+def tool_call_of(members: Mapping[str, Any]) -> ToolCall:
+    """A piece of a call, or all that there is of it."""
+    arguments = str(members["arguments"])
+    return ToolCall(int(members["index"]), members["id"], members["name"], arguments)
 
 
 def usage_of(members: Any) -> Usage | None:

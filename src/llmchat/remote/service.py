@@ -3,7 +3,9 @@
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
-from llmchat.conversing.base import Catalogue, Details, Fields, Said, Standing
+from llmchat.conversing.base import Catalogue, Fields, Said, Standing
+from llmchat.conversing.details import Details
+from llmchat.conversing.happenings import Happening
 from llmchat.conversing.names import checked_id
 from llmchat.domain import Message, MessageOrder, Page, Wanted
 from llmchat.events import Entry
@@ -11,6 +13,7 @@ from llmchat.ids import ConversationId, GenerationId, MessageId
 from llmchat.remote import shapes
 from llmchat.remote.connection import Connection
 from llmchat.remote.following import follow
+from llmchat.remote.watching import watch
 
 _CONVERSATIONS = "/api/conversations"
 _LISTED = 100
@@ -92,6 +95,10 @@ class RemoteService:
     def events(self, id: GenerationId, *, after: int) -> AsyncGenerator[Sequence[Entry], None]:
         _path("/api/generations", id)
         return follow(self._connection, id, after)
+
+    def watch(self, id: ConversationId) -> AsyncGenerator[Happening, None]:
+        _path(_CONVERSATIONS, id)
+        return watch(self._connection, id)
 
     async def models(self) -> Catalogue:
         found = await self._connection.ask("GET", "/api/llm/models")

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from llmchat.conversing.base import Catalogue, Details, Said, Standing
+from llmchat.conversing.base import Catalogue, Said, Standing
+from llmchat.conversing.details import Details
 from llmchat.domain import (
     Feedback,
     Image,

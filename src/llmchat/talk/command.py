@@ -56,7 +56,7 @@ def _talk(
     # `--help` need not load an HTTP client.
     from llmchat.client import Client
     from llmchat.talk.screen import standard_screen
-    from llmchat.talk.session import Session
+    from llmchat.talk.session import Session, piped
     from llmchat.talk.state import State, default_path
 
     client = Client(url, key=key)
@@ -64,9 +64,11 @@ def _talk(
         runner.run(client.__aenter__())
         try:
             session = Session(runner, client, standard_screen(), State(default_path()))
+            # Before a conversation is begun for it: what comes from the pipe may be no message.
+            text = None if sys.stdin.isatty() else piped()
             opened = session.begin(conversation, new=new)
-            if sys.stdin.isatty():
+            if text is None:
                 return session.converse(opened, model)
-            return session.answer_once(opened, model)
+            return session.answer_once(opened, text, model)
         finally:
             runner.run(client.__aexit__(None, None, None))

@@ -61,9 +61,8 @@ class Session:
             if text.strip() and not self._run(self._ask(conversation, text, model)):
                 return LEFT
 
-    def answer_once(self, conversation: Conversation, model: str | None) -> int:
-        """All of standard input as one message; the exit code says whether the answer is whole."""
-        text = _piped()
+    def answer_once(self, conversation: Conversation, text: str, model: str | None) -> int:
+        """One message; the exit code says whether the answer is whole."""
         status: list[Status] = []
         if not self._run(self._ask(conversation, text, model, status)):
             return LEFT
@@ -165,8 +164,8 @@ def _on(number: signal.Signals, handle: Callable[[], None]) -> Generator[None, N
         loop.remove_signal_handler(number)
 
 
-def _piped() -> str:
-    """Raises Invalid for what is no message."""
+def piped() -> str:
+    """All of standard input, as one message. Raises Invalid for what is none."""
     # Its bytes: in some locales Python makes something of what is no text.
     data = sys.stdin.buffer.read(4 * _MOST_CHARS + 1)
     try:

@@ -31,6 +31,15 @@ function shown(event: StreamEvent): string | null {
   }
 }
 
+export async function watched(conversation: string): Promise<string | null> {
+  for await (const event of llm.watch(conversation, { signal: AbortSignal.timeout(1000), attempts: Infinity })) {
+    if (event.type === "message") return event.message.role;
+    if (event.type === "delta") return event.generation_id + event.text;
+    if (event.type === "snapshot") return event.generations[0]?.text ?? event.conversation.title;
+  }
+  return null;
+}
+
 // @ts-expect-error There is no such choice.
 void llm.send("conv_1", "hello", { on_busy: "wait" });
 // @ts-expect-error A misspelt field.
