@@ -209,16 +209,18 @@ class Publisher:
     async def _tell_end(self, publication: Publication, progress: Progress) -> None:
         failed = progress.generation.status in outputs.FAILED
         encode = outputs.failure if failed else outputs.response
-        payload = encode(progress, publication.request_id)
+        bare = replace(progress, answer="", reasoning="", tool_calls=())
+        payload, small = (encode(it, publication.request_id) for it in (progress, bare))
         places = [self._topics.of(publication.name, "error" if failed else "response")]
         if publication.response_topic is not None:
             places.append(publication.response_topic)
         for topic in places:
-            told = await self._link.publish(topic, payload, correlation=publication.correlation)
-            if not told:
-                _log.error("The broker takes no answer of this size", bytes=len(payload))
-                small = encode(replace(progress, answer="", reasoning=""), publication.request_id)
-                await self._link.publish(topic, small, correlation=publication.correlation)
+            correlation = publication.correlation
+            if await self._link.publish(topic, payload, correlation=correlation):
+                continue
+            payload = small
+            if not await self._link.publish(topic, payload, correlation=correlation):
+                _log.error("The end of an answer is not told", generation=progress.generation.id)
 
     async def _look_for_ever(self) -> None:
         while True:
