@@ -29,8 +29,10 @@ _REFUSED = 0x80
 class MqttLink:
     """A Link."""
 
-    def __init__(self, broker: Broker, standing: Standing) -> None:
+    def __init__(self, broker: Broker, standing: Standing, tell: Callable[[bool], None]) -> None:
+        """`tell` hears whether there is a connection, whenever that may have changed."""
         self._broker = broker
+        self._tell = tell
         self._standing = standing
         self._hear: Callable[[Delivery], bool] = _no_room
         self._client: aiomqtt.Client | None = None
@@ -129,6 +131,7 @@ class MqttLink:
         async with self._change:
             self._client = client
             self._change.notify_all()
+        self._tell(client is not None)
         if client is None:
             # aiomqtt would go on waiting for an answer to it.
             for end in self._under_way:
