@@ -98,7 +98,9 @@ async def _open(settings: Settings, eyes: Instruments, stack: AsyncExitStack) ->
     tokens = token_counter()
     prices = answering.prices(settings)
     models = await stack.enter_async_context(aclosing(_models(settings, tokens, prices, eyes)))
-    conversations = SqlConversationStore(engines.database, clock.now)
+    conversations = SqlConversationStore(
+        engines.database, clock.now, published=settings.mqtt_url is not None
+    )
     generations = SqlGenerationStore(engines.database, clock.now)
     budget = Budget(tokens, models, most_tokens=settings.max_history_tokens)
     announcements = await open_webhooks(

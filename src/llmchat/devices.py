@@ -20,6 +20,7 @@ from llmchat.mqtt.unpublished import Unpublished
 from llmchat.parts import Parts
 from llmchat.settings import Settings
 from llmchat.store.publications import SqlPublicationStore
+from llmchat.web.deps import Broker as Seen
 from llmchat.web.deps import Services
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _door(parts: Parts, use: Services, client_id: str) -> "MqttDoor":
 
     settings, shared = parts.settings, parts.engines.shared
     topics = Topics(settings.mqtt_prefix)
-    link = _link(settings, topics, client_id)
+    link = _link(settings, topics, client_id, use.broker)
     speakers = _speakers(parts)
     publications, worker = SqlPublicationStore(parts.engines.database), WorkerId(new_id("worker"))
     unpublished = Unpublished(
@@ -99,7 +100,7 @@ def _door(parts: Parts, use: Services, client_id: str) -> "MqttDoor":
     )
 
 
-def _link(settings: Settings, topics: Topics, client_id: str) -> "MqttLink":
+def _link(settings: Settings, topics: Topics, client_id: str, seen: Seen) -> "MqttLink":
     from llmchat.mqtt.connection import Standing
     from llmchat.mqtt.link import MqttLink
 
@@ -109,7 +110,12 @@ def _link(settings: Settings, topics: Topics, client_id: str) -> "MqttLink":
         outputs.status(online=True, process=client_id),
         outputs.status(online=False, process=client_id),
     )
-    return MqttLink(_broker(settings, client_id), standing)
+
+    def tell(connected: bool) -> None:
+        seen.connected = connected
+
+    tell(False)
+    return MqttLink(_broker(settings, client_id), standing, tell)
 
 
 def _broker(settings: Settings, client_id: str) -> "Broker":

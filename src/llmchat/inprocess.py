@@ -31,13 +31,14 @@ from llmchat.events import Delta, Entry, is_terminal
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId
 from llmchat.store.drafts import IdempotencyKey
 from llmchat.web import bodies
-from llmchat.web.bounds import USER
-from llmchat.web.contents import parts_of, text_of
 from llmchat.web.deps import Services
 from llmchat.web.new_conversation import NewConversation
 from llmchat.web.template_bodies import use_of
+from llmchat.wire.bounds import USER
+from llmchat.wire.contents import parts_of, text_of
+from llmchat.wire.params import Body
 
-B = TypeVar("B", bound=bodies.Body)
+B = TypeVar("B", bound=Body)
 
 _LISTED = 100
 _IDLE_SECONDS = 60.0

@@ -71,7 +71,7 @@ def figures_of(settings: Settings, meters: Meters) -> Figures:
 
 def look_at(parts: Parts, services: Services, meters: Meters) -> None:
     """At what has no moment of its own: it is as it is."""
-    meters.doors.look_at(lambda: services.places.open)
+    meters.doors.look_at(lambda: services.places.open, lambda: services.broker.connected)
     meters.upstreams.look_at(partial(_servers, parts.models), partial(_lines, parts.models))
 
 

@@ -42,6 +42,7 @@ from llmchat.store.database import Database
 from llmchat.store.drafts import (
     ACTIVE_LEAF,
     ActiveLeaf,
+    Asker,
     ConversationDraft,
     IdempotencyKey,
     ReplyDraft,
@@ -113,6 +114,7 @@ class Stores:
         idempotency: IdempotencyKey | None = None,
         worker: WorkerId | None = None,
         reservation: Reservation | None = None,
+        asker: Asker | None = None,
     ) -> Turn:
         draft = TurnDraft(
             conversation_id=conversation.id,
@@ -124,6 +126,7 @@ class Stores:
             idempotency=idempotency,
             worker=worker,
             reservation=reservation,
+            asker=asker,
         )
         return await self.conversations.add_turn(conversation.owner, draft)
 
@@ -195,7 +198,7 @@ async def postgres_stores(_: Path) -> AsyncGenerator[Stores, None]:
 def stores_in(database: Database) -> Stores:
     time = SetTime()
     return Stores(
-        SqlConversationStore(database, time.now),
+        SqlConversationStore(database, time.now, published=True),
         SqlGenerationStore(database, time.now),
         SqlMemberStore(database, time.now),
         SqlUsageStore(database, time.now),

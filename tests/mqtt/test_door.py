@@ -14,6 +14,7 @@ from tests.mqtt.device import Device, until
 FOX = "the quick brown fox"
 UNPACED = {"extra": {"tokens_per_second": 0}}
 SLOW = {"extra": {"tokens": 400, "tokens_per_second": 20}}
+BRIEF = {"extra": {"tokens": 60, "tokens_per_second": 40}}
 numbers = itertools.count()
 
 
@@ -92,6 +93,26 @@ async def test_the_same_id_is_the_same_message_and_is_answered_again(
     device.say(name, {"content": "something else", "id": "once"})
     refused = (await device.one(f"{name}/error")).json
     assert (refused["type"], refused["id"]) == ("invalid", "once")
+
+
+async def test_who_asks_again_is_told_where_they_ask(device: Device, name: str) -> None:
+    slow = {"content": "Go", "id": "1", "model": "demo/story", "params": BRIEF}
+    topics = [f"{name}/replies/{number}" for number in range(3)]
+    device.say(name, slow, response_topic=f"llmchat/{topics[0]}", correlation=b"first")
+    await device.one(f"{name}/delta", 3)
+    for _ in range(2):
+        device.say(name, slow, response_topic=f"llmchat/{topics[1]}", correlation=b"second")
+    device.say(name, slow, correlation=b"third")
+    told = [await device.one(topic) for topic in topics[:2]]
+    assert [heard.correlation for heard in told] == [b"first", b"second"]
+    assert told[0].json == told[1].json
+    await device.one(f"{name}/response", 2)
+    device.say(name, slow, response_topic=f"llmchat/{topics[2]}", correlation=b"late")
+    late = await device.one(topics[2])
+    assert (late.correlation, late.json) == (b"late", told[0].json)
+    heard = [it.correlation for it in device.on(f"{name}/response")]
+    assert heard == [b"first", b"third", b"late"]
+    assert [len(device.on(topic)) for topic in topics] == [1, 1, 1]
 
 
 async def test_a_user_property_is_an_id_as_well(device: Device, client: Client, name: str) -> None:

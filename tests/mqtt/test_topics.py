@@ -46,6 +46,13 @@ def test_a_reply_stays_where_it_may_go(rest: str, begin: str) -> None:
     assert not set(topic) & set("+#\x00")
 
 
+def test_a_reply_has_no_more_levels_than_brokers_take() -> None:
+    begin = "home/llm/a"
+    assert TOPICS.checked_reply(begin + "/x" * 125, "a", ())
+    with pytest.raises(LlmchatError, match="129 levels"):
+        TOPICS.checked_reply(begin + "/x" * 126, "a", ())
+
+
 @pytest.mark.parametrize(
     ("filter_", "topic", "does"),
     [

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from llmchat import Chat
+from llmchat.settings import Settings
 from tests.client import Client
 from tests.mosquitto import Mosquitto
 from tests.mqtt.device import Answer, Device, until
@@ -132,6 +134,27 @@ async def test_a_shutdown_leaves_what_it_has_not_done_to_the_next_start(
             first = await whole(device, "kitchen", client)
             assert first.end["usage"]["output_tokens"] == 100
             await whole(device, "kitchen", client, 2)
+
+
+async def test_what_is_answered_where_nobody_tells_it_is_told_by_the_next_start(
+    broker: Mosquitto, tmp_path: Path
+) -> None:
+    """As by a process that dies between the turn and its publication."""
+    async with behind(broker, tmp_path, LLM_MODEL="demo/echo") as (service, client):
+        with Device(broker) as device:
+            await until(lambda: bool(device.online()), "online", device)
+            device.say("kitchen", "hello")
+            id = (await device.answer("kitchen")).end["conversation_id"]
+            assert await service.terminate() == 0
+            settings = Settings(
+                data_dir=service.data_dir, mqtt_url=broker.url, default_model="demo/echo"
+            )
+            async with Chat.open(settings) as chat:
+                answer = await (await chat.conversation(id)).send("from a program")
+                assert await answer == "You said: from a program"
+            await service.start()
+            told = await whole(device, "kitchen", client, 2)
+            assert (told.generation_id, told.text) == (answer.id, "You said: from a program")
 
 
 async def test_each_input_is_answered_once_whenever_the_service_is_killed(

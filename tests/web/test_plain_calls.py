@@ -155,8 +155,9 @@ async def test_health_answers_to_get_and_head(client: Client, path: str) -> None
 async def test_health_names_version_and_durability(client: Client) -> None:
     found = (await client.http.get("/health")).json()
 
-    assert set(found) == {"status", "version", "durability", "reasons", "warnings"}
+    assert set(found) == {"status", "version", "durability", "reasons", "warnings", "mqtt"}
     assert (found["status"], found["durability"], found["reasons"]) == ("ok", "process", [])
+    assert found["mqtt"] is None
     assert (await client.http.get("/health/live")).json() == {"status": "ok"}
     ready = (await client.http.get("/health/ready")).json()
     assert ready == {"status": "ready", "reasons": [], "warnings": []}

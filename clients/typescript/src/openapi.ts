@@ -393,10 +393,15 @@ export interface components {
         Health: {
             /** @description What a shown token survives: `process` a kill -9 of the server, `disk` a power loss too. */
             durability: string;
+            /** @description The broker over which devices are heard; null where the settings name none. */
+            mqtt: ("connected" | "away") | null;
             /** @description Why it is unavailable. */
             reasons: string[];
-            /** @enum {string} */
-            status: "ok" | "unavailable";
+            /**
+             * @description `degraded`: devices are not heard, and all else works.
+             * @enum {string}
+             */
+            status: "ok" | "degraded" | "unavailable";
             version: string;
             /** @description Which promises do not hold as it is set up. */
             warnings: string[];

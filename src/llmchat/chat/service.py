@@ -24,6 +24,7 @@ from llmchat.store.base import ConversationStore, GenerationStore
 from llmchat.store.drafts import (
     ACTIVE_LEAF,
     ActiveLeaf,
+    Asker,
     ConversationDraft,
     IdempotencyKey,
     ReplyDraft,
@@ -38,13 +39,15 @@ _LOOKS_FOR_ITS_BEGIN = 100
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What a caller may choose about one generation. None takes the conversation's choice, then
-    the settings'. `client_id` is the caller's own name for the message that is sent."""
+    the settings'. `client_id` is the caller's own name for the message that is sent; an `asker`
+    is told over a broker."""
 
     model: str | None = None
     params: Params = field(default_factory=Params)
     on_busy: OnBusy = OnBusy.REJECT
     idempotency: IdempotencyKey | None = None
     client_id: str | None = None
+    asker: Asker | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,7 @@ class ChatService:
             idempotency=ask.idempotency,
             worker=self._runner.worker,
             client_id=ask.client_id,
+            asker=ask.asker,
         )
         self._budget.check(model, at_least(conversation, draft), params)
         self._refuse_while_draining()

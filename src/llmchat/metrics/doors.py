@@ -30,6 +30,9 @@ class DoorMeters:
             # There before the first one: of a counter that appears with 1, no rate tells.
             self._refused.labels(limit)
         self._streams = registry.gauge("open_streams", "Readers, by their door.", ["door"])
+        self._mqtt = registry.gauge(
+            "mqtt_connections", "Processes whose MQTT broker is in this state.", ["state"]
+        )
 
     def answered(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """`route` is the template that was found, None for a path that there is not."""
@@ -40,10 +43,14 @@ class DoorMeters:
     def refused(self, limit: str) -> None:
         self._refused.labels(limit).inc()
 
-    def look_at(self, streams: Callable[[], Mapping[str, int]]) -> None:
-        """How many are open, by door."""
+    def look_at(
+        self, streams: Callable[[], Mapping[str, int]], broker: Callable[[], bool | None]
+    ) -> None:
+        """How many are open, by door; and whether the broker is there, None without one."""
 
         def sample() -> None:
+            self._mqtt.labels("connected").set(broker() is True)
+            self._mqtt.labels("away").set(broker() is False)
             for door, count in streams().items():
                 self._streams.labels(door).set(count)
 

@@ -39,5 +39,5 @@ class Link(Protocol):
         self, topic: str, payload: bytes, *, correlation: bytes | None = None, retain: bool = False
     ) -> bool:
         """Returns when the broker has it, however long that takes: with QoS 1, at least once. False
-        for what is so large that each time the broker ended the connection instead."""
+        for what it does not take: each time it ended the connection instead, which the log says."""
         ...

@@ -4,87 +4,49 @@ import hashlib
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from llmchat import domain
 from llmchat.domain import OnBusy
 from llmchat.errors import Invalid, Malformed
 from llmchat.problem import Problem
 from llmchat.text import clean
+from llmchat.wire.bounds import CleanText, Text
+from llmchat.wire.complaints import complaint_of
+from llmchat.wire.params import Body
+from llmchat.wire.questions import Question
 
-MOST_TEXT_CHARS = 512 * 1024
 _MOST_ERRORS = 20
-_MOST_DEPTH = 16
 _MOST_PLACE_CHARS = 64
 
 
-def _clean(value: Any) -> Any:
-    return clean(value) if isinstance(value, str) else value
-
-
-def _shallow(value: dict[str, Any]) -> dict[str, Any]:
-    level: list[Any] = [value]
-    for _ in range(_MOST_DEPTH):
-        nested = [item for item in level if isinstance(item, dict | list)]
-        if not nested:
-            return value
-        level = [it for item in nested for it in (item.values() if type(item) is dict else item)]
-    raise ValueError(f"nested deeper than {_MOST_DEPTH} levels")
-
-
-CleanText = Annotated[str, BeforeValidator(_clean)]
-Line = Annotated[CleanText, Field(max_length=512)]
-Object = Annotated[dict[str, Any], AfterValidator(_shallow)]
 Id = Annotated[CleanText, Field(min_length=1, max_length=128)]
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+S = TypeVar("S", bound=Body)
 
 
-S = TypeVar("S", bound=_Shape)
-
-
-class Params(_Shape):
-    """As over HTTP, without tools."""
-
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
-    stop: Annotated[list[Line], Field(max_length=16)] | None = None
-    seed: Annotated[int, Field(ge=-(2**53) + 1, le=2**53 - 1)] | None = None
-    skip_thinking: bool | None = None
-    response_format: Object | None = None
-    extra: Object | None = None
-
-
-class Input(_Shape):
+class Input(Question):
     """A message to a conversation. The same `id` is the same message."""
 
-    content: Annotated[CleanText, Field(min_length=1, max_length=MOST_TEXT_CHARS)]
     id: Id | None = None
-    model: Annotated[CleanText, Field(min_length=1, max_length=256)] | None = None
-    params: Params | None = None
     on_busy: Annotated[OnBusy, Field(strict=False)] = OnBusy.QUEUE
-    system_prompt: Annotated[CleanText, Field(max_length=MOST_TEXT_CHARS)] | None = None
-
-    def to_params(self) -> domain.Params:
-        given = {} if self.params is None else self.params.model_dump(exclude_none=True)
-        return domain.Params(**given)
+    system_prompt: Text | None = None
 
     @property
     def fingerprint(self) -> str:
-        return hashlib.sha256(self.model_dump_json(exclude={"id"}).encode()).hexdigest()
+        return hashlib.sha256(
+            self.model_dump_json(exclude={"id"}, exclude_none=True).encode()
+        ).hexdigest()
 
 
-class Stop(_Shape):
+class Stop(Body):
     """Which answer is to end; all of the conversation when none is named."""
 
     generation_id: Annotated[str, Field(max_length=64)] | None = None
     id: Id | None = None
 
 
-class Resume(_Shape):
+class Resume(Body):
     """From where an answer is to be told again."""
 
     generation_id: Annotated[str, Field(max_length=64)]
@@ -157,6 +119,7 @@ def _read(shape: type[S], members: dict[str, Any]) -> S:
 
 
 def _told(item: Any) -> dict[str, Any]:
+    complaint = complaint_of(item)
     # Names of members are the device's own words, too.
-    location = [clean(str(part))[:_MOST_PLACE_CHARS] for part in item["loc"]]
-    return {"location": location, "message": item["msg"].removeprefix("Value error, ")}
+    location = [clean(part)[:_MOST_PLACE_CHARS] for part in complaint["location"]]
+    return {**complaint, "location": location}

@@ -13,6 +13,7 @@ from paho.mqtt.properties import Properties
 
 from llmchat.mqtt.base import Delivery
 from llmchat.mqtt.connection import Broker, Standing, connected
+from llmchat.mqtt.passage import Passage
 from llmchat.tasks import TaskSet
 
 _log = structlog.get_logger(__name__)
@@ -20,7 +21,6 @@ _log = structlog.get_logger(__name__)
 _FIRST_PAUSE_SECONDS = 0.1
 _MOST_PAUSE_SECONDS = 15.0
 _GOODBYE_SECONDS = 2.0
-_LARGE_BYTES = 64 * 1024
 _MOST_STRIKES = 3
 _REFUSED = 0x80
 """From here on the codes of a broker are failures."""
@@ -29,14 +29,19 @@ _REFUSED = 0x80
 class MqttLink:
     """A Link."""
 
-    def __init__(self, broker: Broker, standing: Standing) -> None:
+    def __init__(self, broker: Broker, standing: Standing, tell: Callable[[bool], None]) -> None:
+        """`tell` hears whether there is a connection, whenever that may have changed."""
         self._broker = broker
+        self._tell = tell
         self._standing = standing
         self._hear: Callable[[Delivery], bool] = _no_room
         self._client: aiomqtt.Client | None = None
         self._change = asyncio.Condition()
         self._broken = asyncio.Event()
         self._over = asyncio.Event()
+        self._pause_seconds = _FIRST_PAUSE_SECONDS
+        self._passage = Passage()
+        self._under_way: set[asyncio.Timeout] = set()
         self._tasks = TaskSet()
 
     @property
@@ -74,18 +79,41 @@ class MqttLink:
     async def publish(
         self, topic: str, payload: bytes, *, correlation: bytes | None = None, retain: bool = False
     ) -> bool:
-        strikes = 0
-        while strikes < _MOST_STRIKES:
-            client = await self._connection()
-            properties = self._properties_of(correlation)
-            try:
-                await client.publish(topic, payload, qos=1, retain=retain, properties=properties)
-                return True
-            except aiomqtt.MqttError:
-                # Only what is large is suspected: small ones fail with whatever ended it.
-                strikes += len(payload) > _LARGE_BYTES
-                await self._lose(client)
+        properties = self._properties_of(correlation)
+        for strike in range(_MOST_STRIKES):
+            # What was under way when a connection ended goes alone from then on: whichever ends
+            # the next one is the reason.
+            async with self._passage.alone() if strike else self._passage.together():
+                client = await self._connection()
+                if await self._took(client, topic, payload, retain, properties):
+                    self._pause_seconds = _FIRST_PAUSE_SECONDS
+                    return True
+        # The broker is there: it was not its absence that ended those connections.
+        self._pause_seconds = _FIRST_PAUSE_SECONDS
+        _log.error("The MQTT broker ends the connection at this", topic=topic, bytes=len(payload))
         return False
+
+    async def _took(
+        self,
+        client: aiomqtt.Client,
+        topic: str,
+        payload: bytes,
+        retain: bool,
+        properties: Properties | None,
+    ) -> bool:
+        try:
+            async with asyncio.timeout(None) as end:
+                self._under_way.add(end)
+                try:
+                    await client.publish(
+                        topic, payload, qos=1, retain=retain, properties=properties
+                    )
+                finally:
+                    self._under_way.discard(end)
+            return True
+        except (aiomqtt.MqttError, TimeoutError):
+            await self._lose(client)
+            return False
 
     async def _connection(self) -> aiomqtt.Client:
         async with self._change:
@@ -103,15 +131,18 @@ class MqttLink:
         async with self._change:
             self._client = client
             self._change.notify_all()
+        self._tell(client is not None)
+        if client is None:
+            # aiomqtt would go on waiting for an answer to it.
+            for end in self._under_way:
+                end.reschedule(asyncio.get_running_loop().time())
 
     async def _run(self) -> None:
-        pause = _FIRST_PAUSE_SECONDS
         while not self._over.is_set():
             try:
                 async with connected(self._broker, self._standing, self._hear_from) as client:
                     self._broken.clear()
                     await self._serve(client)
-                    pause = _FIRST_PAUSE_SECONDS
                 why = "it ended the connection"
             except aiomqtt.MqttError as error:
                 why = str(error)
@@ -119,8 +150,7 @@ class MqttLink:
                 await self._set(None)
             if not self._over.is_set():
                 _log.warning("The MQTT broker is away", broker=self._broker.address, why=why)
-                await self._pause(pause * random.uniform(0.5, 1.5))  # noqa: S311 - only to spread
-                pause = min(2 * pause, _MOST_PAUSE_SECONDS)
+                await self._pause()
 
     async def _serve(self, client: aiomqtt.Client) -> None:
         """Until the connection ends, or is no good, or we go."""
@@ -159,7 +189,9 @@ class MqttLink:
     async def _say(self, client: aiomqtt.Client, status: bytes) -> None:
         await client.publish(self._standing.status, status, qos=1, retain=True)
 
-    async def _pause(self, seconds: float) -> None:
+    async def _pause(self) -> None:
+        seconds = self._pause_seconds * random.uniform(0.5, 1.5)  # noqa: S311 - only to spread
+        self._pause_seconds = min(2 * self._pause_seconds, _MOST_PAUSE_SECONDS)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._over.wait()
@@ -178,7 +210,7 @@ async def _until_it_ends(client: aiomqtt.Client) -> None:
 
 
 def _refuses(code: Any) -> bool:
-    return int(getattr(code, "value", code)) >= 0x80
+    return int(getattr(code, "value", code)) >= _REFUSED
 
 
 def _no_room(_: Delivery) -> bool:

@@ -1,9 +1,7 @@
 """Answers told over the broker: each from its log, from where the broker was told last."""
 
 import asyncio
-from collections.abc import Generator
-from contextlib import aclosing, contextmanager
-from contextvars import ContextVar
+from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 
@@ -28,7 +26,8 @@ from llmchat.mqtt.base import Link
 from llmchat.mqtt.speakers import Speakers
 from llmchat.mqtt.topics import Topics
 from llmchat.mqtt.unpublished import Unpublished
-from llmchat.store.base import Publication, PublicationStore
+from llmchat.store.base import PublicationStore
+from llmchat.store.drafts import Asker, Publication
 from llmchat.tasks import TaskSet
 
 _log = structlog.get_logger(__name__)
@@ -37,8 +36,6 @@ MOST_AT_ONCE = 512
 _LOOK_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
 _ASK_SECONDS = 2.0
-
-_ASKED_HERE: ContextVar[bool] = ContextVar("asked over the broker", default=False)
 
 
 class Publisher:
@@ -83,32 +80,26 @@ class Publisher:
         except StorageUnavailable as error:
             _log.warning("Publications are not handed over", error=error.detail)
 
-    @contextmanager
-    def asking(self) -> Generator[None, None, None]:
-        """What is started inside is added by who starts it."""
-        token = _ASKED_HERE.set(True)
-        try:
-            yield
-        finally:
-            _ASKED_HERE.reset(token)
-
-    def hear(self, conversation: ConversationId, news: Announcement) -> None:
+    def hear(self, _: ConversationId, news: Announcement) -> None:
         """Something happened in a conversation, through whichever door."""
-        if isinstance(news, GenerationStarted) and not _ASKED_HERE.get():
-            self._tasks.spawn(self._join(conversation, news.id), name=f"mqtt joins {news.id}")
+        if isinstance(news, GenerationStarted):
+            self._tasks.spawn(self._join(news.id), name=f"mqtt joins {news.id}")
 
     async def add(self, publication: Publication) -> bool:
         """Tell all of it from its cursor on. False for one that is being told already. Raises
         StorageUnavailable."""
-        room = len(self._cursors) < MOST_AT_ONCE
-        mine = replace(publication, publisher=self._worker if room else None)
+        mine = replace(publication, publisher=self._free_worker())
         if not await self._publications.add(mine):
             return False
-        if room:
-            self._begin(mine)
-        else:
-            self._unpublished.expect()
+        self._begin(mine)
         return True
+
+    async def tell_again(self, publication: Publication) -> None:
+        """Somebody asked for it again: told from its cursor on, or to its end with whoever is being
+        told already. Raises RateLimited, StorageUnavailable."""
+        while not await self.add(publication):
+            if await self._publications.join(publication.id, publication.asker):
+                return
 
     async def retell(self, user: OwnerId, publication: Publication) -> None:
         """What the log has by now behind the cursor, once more, beside whoever tells the rest."""
@@ -126,20 +117,27 @@ class Publisher:
                     if entries and entries[-1].last >= last:
                         break
         if not progress.generation.status.live:
-            await self._tell_end(publication, progress)
+            await self._tell_end(progress, publication.asker)
 
-    async def _join(self, conversation: ConversationId, id: GenerationId) -> None:
-        """An answer that somebody asked for elsewhere, in a conversation that is on the broker."""
+    async def _join(self, id: GenerationId) -> None:
+        """An answer that has begun, which may be one that is to be told."""
         while True:
             try:
-                if (name := await self._publications.name_of(conversation)) is not None:
-                    await self.add(Publication(id, name))
-                return
+                begun = await self._publications.begin(id, self._free_worker())
             except StorageUnavailable:
                 await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            if begun is not None:
+                self._begin(begun)
+            return
+
+    def _free_worker(self) -> WorkerId | None:
+        return self._worker if len(self._cursors) < MOST_AT_ONCE else None
 
     def _begin(self, publication: Publication) -> None:
-        if publication.id not in self._cursors:
+        if publication.publisher is None:
+            self._unpublished.expect()
+        elif publication.id not in self._cursors:
             self._cursors[publication.id] = self._noted[publication.id] = publication.cursor
             self._tasks.spawn(self._publish(publication), name=f"publish {publication.id}")
 
@@ -155,23 +153,23 @@ class Publisher:
     async def _tried(self, publication: Publication) -> bool:
         """Whether nothing is left to be done here."""
         try:
-            if not await self._tell(publication):
-                return False
+            return await self._told_or_dropped(publication)
         except ShuttingDown:
             return True  # The next one goes on.
+        except StorageUnavailable:
+            return False
+
+    async def _told_or_dropped(self, publication: Publication) -> bool:
+        try:
+            return await self._tell(publication)
         except (NotFound, Unauthenticated, Forbidden) as error:
             _log.info("An answer is not told any more", generation=publication.id, why=error.detail)
-        except StorageUnavailable:
-            return False
-        try:
-            await self._publications.end(publication.id)
-        except StorageUnavailable:
-            return False
-        return True
+            await self._publications.drop(publication.id)
+            return True
 
     async def _tell(self, publication: Publication) -> bool:
         """All of it, to its end; False when it broke off."""
-        user = (await self._speakers.principal(publication.name)).user
+        user = (await self._speakers.principal(publication.asker.name)).user
         try:
             await self._tell_events(user, publication)
         except LogGone:
@@ -183,7 +181,12 @@ class Publisher:
         progress = await self._chat.progress(user, publication.id)
         if progress.generation.status.live:
             return False
-        await self._tell_end(publication, progress)
+        await self._tell_end(progress, publication.asker)
+        told = 0
+        while late := await self._publications.end(publication.id, told):
+            for asker in late:
+                await self._tell_end(progress, asker, late=True)
+            told += len(late)
         return True
 
     async def _tell_events(self, user: OwnerId, publication: Publication) -> None:
@@ -193,7 +196,7 @@ class Publisher:
         )
         if batches is None:
             return
-        check = partial(self._speakers.principal, publication.name)
+        check = partial(self._speakers.principal, publication.asker.name)
         async with aclosing(while_admitted(batches, check)) as admitted:
             async for entries in admitted:
                 for entry in entries:
@@ -202,23 +205,26 @@ class Publisher:
                         self._cursors[id] = entry.last
 
     async def _tell_event(self, publication: Publication, entry: Entry) -> None:
-        payload = outputs.event(publication.id, entry, publication.request_id)
+        asker = publication.asker
+        payload = outputs.event(publication.id, entry, asker.request_id)
         if payload is not None:
-            await self._link.publish(self._topics.of(publication.name, "delta"), payload)
+            await self._link.publish(self._topics.of(asker.name, "delta"), payload)
 
-    async def _tell_end(self, publication: Publication, progress: Progress) -> None:
+    async def _tell_end(self, progress: Progress, asker: Asker, *, late: bool = False) -> None:
+        """To the conversation, and to who asked for it; who was `late` only where they ask."""
         failed = progress.generation.status in outputs.FAILED
         encode = outputs.failure if failed else outputs.response
-        payload = encode(progress, publication.request_id)
-        places = [self._topics.of(publication.name, "error" if failed else "response")]
-        if publication.response_topic is not None:
-            places.append(publication.response_topic)
+        bare = replace(progress, answer="", reasoning="", tool_calls=())
+        payload, small = (encode(it, asker.request_id) for it in (progress, bare))
+        places = [self._topics.of(asker.name, "error" if failed else "response")]
+        if asker.response_topic is not None:
+            places = [*([] if late else places), asker.response_topic]
         for topic in places:
-            told = await self._link.publish(topic, payload, correlation=publication.correlation)
-            if not told:
-                _log.error("The broker takes no answer of this size", bytes=len(payload))
-                small = encode(replace(progress, answer="", reasoning=""), publication.request_id)
-                await self._link.publish(topic, small, correlation=publication.correlation)
+            if await self._link.publish(topic, payload, correlation=asker.correlation):
+                continue
+            payload = small
+            if not await self._link.publish(topic, payload, correlation=asker.correlation):
+                _log.error("The end of an answer is not told", generation=progress.generation.id)
 
     async def _look_for_ever(self) -> None:
         while True:

@@ -4,11 +4,12 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from llmchat.access.base import ACTING, Principal, Scope
 from llmchat.access.members import Right
 from llmchat.chat.history import HistoryService
-from llmchat.chat.service import Ask, ChatService
+from llmchat.chat.service import ChatService
 from llmchat.chat.speaking import Speaking
 from llmchat.domain import Conversation, Note, Turn
 from llmchat.errors import (
@@ -21,14 +22,15 @@ from llmchat.errors import (
 )
 from llmchat.ids import ConversationId, GenerationId, OwnerId
 from llmchat.mqtt import inputs, outputs
-from llmchat.mqtt.base import Delivery, Link
+from llmchat.mqtt.base import Delivery, Envelope, Link
 from llmchat.mqtt.inputs import Input
 from llmchat.mqtt.publishing import Publisher
 from llmchat.mqtt.speakers import Speakers
 from llmchat.mqtt.topics import Command, Topics
 from llmchat.providers.base import Models
-from llmchat.store.base import Publication, PublicationStore
-from llmchat.store.drafts import ConversationDraft, IdempotencyKey
+from llmchat.store.base import PublicationStore
+from llmchat.store.drafts import Asker, ConversationDraft, IdempotencyKey, Publication
+from llmchat.wire.contents import parts_of, text_of
 
 MOST_UNANSWERED = 32
 """In one conversation."""
@@ -130,20 +132,15 @@ class Taking:
         if conversation.owner == user or await self._publications.name_of(conversation.id) is None:
             # A member who calls it otherwise does not take it away from its owner's devices.
             await self._publications.call(conversation.id, name)
-        said = await self._say(user, conversation, asked, delivery)
-        id = self._id_of(delivery) if asked.id is None else asked.id
+        id = asked.id or delivery.envelope.id
+        asker = Asker(name, id, reply, delivery.envelope.correlation)
+        said = await self._say(user, conversation, asked, delivery, asker)
         if isinstance(said, Note):
-            await self._tell_stored(name, delivery, outputs.stored(said.message, id), reply)
-            return
-        publication = Publication(
-            said.generation.id,
-            name,
-            await self._told_before(user, said),
-            id,
-            reply,
-            delivery.envelope.correlation,
-        )
-        await self._publisher.add(publication)
+            await self._tell_stored(outputs.stored(said.message, id), asker)
+        elif said.replayed:
+            # Of a message that is new, the publication is stored with it.
+            cursor = await self._told_before(user, said)
+            await self._publisher.tell_again(Publication(said.generation.id, asker, cursor))
 
     async def _refuse_a_crowd(self, user: OwnerId, conversation: Conversation) -> None:
         waiting = len(await self._history.live(user, conversation.id))
@@ -158,18 +155,13 @@ class Taking:
 
     async def _told_before(self, user: OwnerId, said: Turn) -> int:
         """A message that comes again is answered again, in one piece when that has ended."""
-        if not said.replayed:
-            return 0
         progress = await self._chat.progress(user, said.generation.id)
         return 0 if progress.generation.status.live else progress.last_event_id or 0
 
-    async def _tell_stored(
-        self, name: str, delivery: Delivery, payload: bytes, reply: str | None
-    ) -> None:
-        for topic in (self._topics.of(name, "response"), reply):
+    async def _tell_stored(self, payload: bytes, asker: Asker) -> None:
+        for topic in (self._topics.of(asker.name, "response"), asker.response_topic):
             if topic is not None:
-                correlation = delivery.envelope.correlation
-                await self._link.publish(topic, payload, correlation=correlation)
+                await self._link.publish(topic, payload, correlation=asker.correlation)
 
     async def _stop(self, name: str, delivery: Delivery) -> None:
         user = (await self._admit(name)).user
@@ -191,8 +183,8 @@ class Taking:
         if found.conversation_id != conversation.id:
             raise NotFound(f"There is no generation {id} in this conversation.")
         await self._publications.call(conversation.id, name)
-        correlation = delivery.envelope.correlation
-        publication = Publication(id, name, asked.after, asked.id, reply, correlation)
+        asker = Asker(name, asked.id, reply, delivery.envelope.correlation)
+        publication = Publication(id, asker, asked.after)
         if not found.status.live or not await self._publisher.add(publication):
             await self._publisher.retell(user, publication)
 
@@ -208,38 +200,56 @@ class Taking:
         return await self._history.open_session(user, draft)
 
     async def _say(
-        self, user: OwnerId, conversation: Conversation, asked: Input, delivery: Delivery
+        self,
+        user: OwnerId,
+        conversation: Conversation,
+        asked: Input,
+        delivery: Delivery,
+        asker: Asker,
     ) -> Turn | Note:
-        id = asked.id or delivery.envelope.id
-        if id is not None:
-            key = f"mqtt {conversation.id} {_digest(id)}"
-            return await self._speak(user, conversation, asked, key)
-        packet = delivery.envelope.packet
-        if packet is None:
-            return await self._speak(user, conversation, asked, None)
-        return await self._say_packet(user, conversation, asked, packet, delivery.envelope.again)
+        speak = partial(self._speak, user, conversation, asked, asker)
+        if asker.request_id is not None:
+            return await speak(f"mqtt {conversation.id} {_digest(asker.request_id)}")
+        if delivery.envelope.packet is None:
+            return await speak(None)
+        return await self._say_packet(conversation, asked, delivery.envelope, speak)
 
     async def _say_packet(
-        self, user: OwnerId, conversation: Conversation, asked: Input, packet: str, again: bool
+        self,
+        conversation: Conversation,
+        asked: Input,
+        envelope: Envelope,
+        speak: Callable[[str | None], Awaitable[Turn | Note]],
     ) -> Turn | Note:
         """A message without an id of its own has the broker's, which are used again: only one that
         is marked as sent again can be the same as one before."""
-        same = _digest(f"{packet} {conversation.id} {asked.fingerprint}")
+        same = _digest(f"{envelope.packet} {conversation.id} {asked.fingerprint}")
         for number in range(_MOST_NAMESAKES):
-            said = await self._speak(user, conversation, asked, f"mqtt packet {same} {number}")
+            said = await speak(f"mqtt packet {same} {number}")
             recent = self._now() - said.message.created_at < _SAME_PACKET
-            if not said.replayed or (again and recent):
+            if not said.replayed or (envelope.again and recent):
                 return said
-        return await self._speak(user, conversation, asked, None)
+        return await speak(None)
 
     async def _speak(
-        self, user: OwnerId, conversation: Conversation, asked: Input, key: str | None
+        self,
+        user: OwnerId,
+        conversation: Conversation,
+        asked: Input,
+        asker: Asker,
+        key: str | None,
     ) -> Turn | Note:
         # No header can have such a key: it has spaces in it.
         once = None if key is None else IdempotencyKey(key, asked.fingerprint)
-        ask = Ask(asked.model, asked.to_params(), asked.on_busy, once)
-        with self._publisher.asking():
-            return await self._speaking.say(user, conversation.id, asked.content, ask)
+        content = asked.content or ""
+        return await self._speaking.say(
+            user,
+            conversation.id,
+            text_of(content),
+            asked.to_ask(once, asker),
+            parts=parts_of(content),
+            tool_results=asked.results,
+        )
 
     def _reply_topic(self, name: str, delivery: Delivery) -> str | None:
         """Raises Invalid, Forbidden."""

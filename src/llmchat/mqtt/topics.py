@@ -12,6 +12,8 @@ Kind = Literal["delta", "response", "error"]
 COMMANDS: tuple[Command, ...] = ("input", "stop", "resume")
 MOST_NAME_CHARS = 128
 _MOST_TOPIC_BYTES = 1024
+# Brokers end the connection at more: Mosquitto at 201, EMQX at 129.
+_MOST_LEVELS = 128
 # Of Unicode, what MQTT wants in no topic: controls, and code points that are no characters.
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _OURS = {"status", "error"}
@@ -54,6 +56,10 @@ class Topics:
         levels = topic.split("/")
         if not topic or _UNFIT.search(topic) or len(topic.encode()) > _MOST_TOPIC_BYTES:
             raise Invalid("The response topic is empty, too long, or has control characters.")
+        if len(levels) > _MOST_LEVELS:
+            raise Invalid(
+                f"The response topic has {len(levels)} levels, and may have {_MOST_LEVELS}."
+            )
         if topic.startswith("$") or "+" in topic or "#" in topic:
             raise Invalid("A response topic names one topic: no + and no #, and no $ in front.")
         inside = topic.startswith(f"{self.prefix}/")

@@ -4,7 +4,8 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 
 from llmchat.ids import GenerationId, WorkerId
-from llmchat.store.base import Publication, PublicationStore
+from llmchat.store.base import PublicationStore
+from llmchat.store.drafts import Publication
 
 
 class Unpublished:

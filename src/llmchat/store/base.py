@@ -23,7 +23,7 @@ from llmchat.domain import (
 from llmchat.events import ToolCall, Usage
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId, WorkerId
 from llmchat.problem import Problem
-from llmchat.store.drafts import ConversationDraft, ReplyDraft, TurnDraft
+from llmchat.store.drafts import Asker, ConversationDraft, Publication, ReplyDraft, TurnDraft
 from llmchat.webhooks.base import Message as Outgoing
 
 
@@ -92,8 +92,9 @@ class ConversationStore(Protocol):
         them names its siblings."""
 
     async def add_turn(self, owner: OwnerId, draft: TurnDraft) -> Turn:
-        """Store question, empty reply and queued generation, all or nothing. Of results of tools
-        each becomes a message, in their order, one behind the other.
+        """Store question, empty reply and queued generation, all or nothing; where a broker is to
+        be told, its publication as well. Of results of tools each becomes a message, in their
+        order, one behind the other.
 
         Raises Busy when a generation is live and the draft says to reject, RateLimited when too
         little is left for its reservation, Invalid for a reused idempotency key, or results that
@@ -243,22 +244,6 @@ class GenerationStore(Protocol):
     async def next_queued(self, conversation: ConversationId) -> GenerationId | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """An answer that is told over a broker, up to `cursor` by now, under the `name` of its
-    conversation there. Whoever asked over the broker gets its `request_id`, and the end at their
-    `response_topic` too, with their `correlation`. `beats` are those of an Unfinished."""
-
-    id: GenerationId
-    name: str
-    cursor: int = 0
-    request_id: str | None = None
-    response_topic: str | None = None
-    correlation: bytes | None = None
-    publisher: WorkerId | None = None
-    beats: int = 0
-
-
 class PublicationStore(Protocol):
     """What a broker has yet to be told. Every method is one short transaction."""
 
@@ -274,12 +259,27 @@ class PublicationStore(Protocol):
         """False when there is one of this generation already, which stays as it is."""
         ...
 
+    async def begin(self, id: GenerationId, publisher: WorkerId | None) -> Publication | None:
+        """Publish what was stored with its turn, or leave it to whoever comes first. None when
+        there is nothing like that, or no longer."""
+        ...
+
+    async def join(self, id: GenerationId, asker: Asker) -> bool:
+        """They asked for the same again, and are to be told its end; once, however often they do.
+        False when all is told. Raises RateLimited when too many did."""
+        ...
+
     async def advance(self, publisher: WorkerId, cursors: Mapping[GenerationId, int]) -> None:
         """The broker has been told so much, and their publisher is alive."""
         ...
 
-    async def end(self, id: GenerationId) -> None:
-        """All is told."""
+    async def end(self, id: GenerationId, told: int) -> Sequence[Asker]:
+        """All is told, also to the first `told` of the others. If there are more, it has not
+        ended, and these are given; nobody when it is gone."""
+        ...
+
+    async def drop(self, id: GenerationId) -> None:
+        """Nobody is to be told of it any more."""
         ...
 
     async def unfinished(self) -> Sequence[Publication]:

@@ -31,6 +31,7 @@ from llmchat.store.feedback import with_feedback
 from llmchat.store.listing import foreign_cursor, newest, number_of, page_of
 from llmchat.store.members import permitted
 from llmchat.store.payloads import given_columns
+from llmchat.store.publications import publish
 from llmchat.store.rows import ConversationRow, GenerationRow, MessageRow
 from llmchat.store.searchable import add_words, retitle
 from llmchat.store.seen import seen_one
@@ -40,11 +41,15 @@ _COLUMNS = {"metadata": "labels", "active_leaf": "leaf_id"}
 
 
 class SqlConversationStore:
-    """A ConversationStore."""
+    """A ConversationStore. `published`: a broker is told what is answered in conversations that
+    were reached over it."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, now: Callable[[], datetime], *, published: bool = False
+    ) -> None:
         self._database = database
         self._now = now
+        self._published = published
 
     async def create(self, owner: OwnerId, draft: ConversationDraft) -> Conversation:
         async with self._database.write() as session:
@@ -179,6 +184,8 @@ class SqlConversationStore:
             turn = await turns.add_turn(session, conversation, owner, draft, self._now())
             if draft.client_id is not None and not turn.replayed:
                 await name_message(session, turn.message, draft.client_id)
+            if self._published:
+                await publish(session, turn, draft.asker)
             return turn
 
     async def add_reply(self, owner: OwnerId, draft: ReplyDraft) -> Turn:
@@ -186,7 +193,10 @@ class SqlConversationStore:
             sibling = await turns.message_for(session, owner, draft.sibling_id)
             id = sibling.conversation_id
             conversation = await permitted(session, owner, id, Right.CHANGE, locked=True)
-            return await turns.add_reply(session, conversation, owner, sibling, draft, self._now())
+            turn = await turns.add_reply(session, conversation, owner, sibling, draft, self._now())
+            if self._published:
+                await publish(session, turn, None)
+            return turn
 
     async def live(self, owner: OwnerId, id: ConversationId) -> Sequence[Generation]:
         async with self._database.read() as session:

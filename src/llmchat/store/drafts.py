@@ -1,4 +1,5 @@
-"""What is to be stored: a conversation, a turn, another answer; and the key it is sent with."""
+"""What is to be stored: a conversation, a turn, another answer; the key it is sent with, and who is
+told of it over a broker."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +7,7 @@ from typing import Any
 
 from llmchat.access.usage import Reservation
 from llmchat.domain import Given, OnBusy, Params, Part, ReplyMode, ToolResult
-from llmchat.ids import ConversationId, MessageId, WorkerId
+from llmchat.ids import ConversationId, GenerationId, MessageId, WorkerId
 from llmchat.origin import ORIGIN, Origin
 from llmchat.prompts import Asked
 
@@ -36,6 +37,35 @@ class IdempotencyKey:
     fingerprint: str
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks over a broker, in the conversation that has this `name` there: what they call it,
+    and where they are told its end as well, with their `correlation`."""
+
+    name: str
+    request_id: str | None = None
+    response_topic: str | None = None
+    correlation: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """An answer that is told over a broker, up to `cursor` by now. `asker` asked for it there, or
+    has but the name of its conversation; `others` asked again, and are told its end. `beats` are
+    those of an Unfinished."""
+
+    id: GenerationId
+    asker: Asker
+    cursor: int = 0
+    others: Sequence[Asker] = ()
+    publisher: WorkerId | None = None
+    beats: int = 0
+
+
+BEGUN = WorkerId("begun")
+"""The publisher of what was stored with its turn, until somebody begins it."""
+
+
 class ActiveLeaf:
     """The parent of a message that names none: the end of the active branch."""
 
@@ -49,7 +79,7 @@ class TurnDraft:
     answer all the calls of the message that they are put behind; or `asked`, with one message or
     more. `parent_id` None begins a branch at the root. In an idle conversation a `worker` owns the
     generation without having to claim. With a draft for its id, the conversation is made with the
-    turn. `client_id` is its client's."""
+    turn. `client_id` is its client's; with an `asker` its answer is told over the broker."""
 
     conversation_id: ConversationId | ConversationDraft
     content: str
@@ -63,6 +93,7 @@ class TurnDraft:
     tool_results: Sequence[ToolResult] = ()
     reservation: Reservation | None = None
     client_id: str | None = None
+    asker: Asker | None = None
     asked: Asked | None = None
     origin: Origin = field(default_factory=ORIGIN.get)
 

@@ -1,17 +1,24 @@
 """What a broker has yet to be told, in SQL."""
 
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from sqlalchemy import Column, ForeignKey, LargeBinary, String, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
 
+from llmchat.domain import Turn
+from llmchat.errors import RateLimited
 from llmchat.ids import ConversationId, GenerationId, WorkerId
-from llmchat.store.base import Publication
-from llmchat.store.columns import amount_column, child_of
+from llmchat.store.columns import amount_column, child_of, json_column
 from llmchat.store.database import Database
+from llmchat.store.drafts import BEGUN, Asker, Publication
 from llmchat.store.rows import GenerationRow
 from llmchat.store.upsert import inserting
+
+_MOST_OTHERS = 16
+_CROWDED_SECONDS = 5
 
 
 class TopicRow(SQLModel, table=True):
@@ -38,15 +45,14 @@ class PublicationRow(SQLModel, table=True):
     correlation: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
     publisher: str | None = None
     beats: int = amount_column()
+    others: list[Any] | None = json_column()
 
     def to_domain(self) -> Publication:
         return Publication(
             GenerationId(self.generation_id),
-            self.name,
+            Asker(self.name, self.request_id, self.response_topic, self.correlation),
             self.cursor,
-            self.request_id,
-            self.response_topic,
-            self.correlation,
+            tuple(_asker(it) for it in self.others or ()),
             None if self.publisher is None else WorkerId(self.publisher),
             self.beats,
         )
@@ -77,16 +83,43 @@ class SqlPublicationStore:
         async with self._database.write() as session:
             new = inserting(session, PublicationRow).values(
                 generation_id=publication.id,
-                name=publication.name,
                 cursor=publication.cursor,
-                request_id=publication.request_id,
-                response_topic=publication.response_topic,
-                correlation=publication.correlation,
                 publisher=publication.publisher,
-                beats=0,
+                **_columns(publication.asker),
             )
             made = new.on_conflict_do_nothing().returning(col(PublicationRow.generation_id))
             return await session.scalar(made) is not None
+
+    async def begin(self, id: GenerationId, publisher: WorkerId | None) -> Publication | None:
+        its = col(PublicationRow.generation_id) == id
+        waits = its & (col(PublicationRow.publisher) == BEGUN)
+        # Looked for outside of a write: most conversations are on no broker.
+        async with self._database.read() as session:
+            if await session.scalar(select(PublicationRow).where(waits)) is None:
+                return None
+        begun = update(PublicationRow).where(waits).values(publisher=publisher)
+        async with self._database.write() as session:
+            row = await session.scalar(begun.returning(PublicationRow))
+            return None if row is None else row.to_domain()
+
+    async def join(self, id: GenerationId, asker: Asker) -> bool:
+        async with self._database.write() as session:
+            row = await _locked(session, id)
+            if row is None:
+                return False
+            known = row.to_domain()
+            if asker == known.asker or asker in known.others:
+                return True
+            if len(known.others) >= _MOST_OTHERS:
+                raise RateLimited(
+                    f"This was asked for at {_MOST_OTHERS + 1} places. Wait for its end.",
+                    limit=_MOST_OTHERS,
+                    remaining=0,
+                    retry_after_seconds=_CROWDED_SECONDS,
+                    kind="live_generations",
+                )
+            row.others = [*(row.others or ()), _asker_json(asker)]
+            return True
 
     async def advance(self, publisher: WorkerId, cursors: Mapping[GenerationId, int]) -> None:
         async with self._database.write() as session:
@@ -97,7 +130,17 @@ class SqlPublicationStore:
                 beat = {"cursor": cursors[id], "beats": PublicationRow.beats + 1}
                 await session.execute(update(PublicationRow).where(mine).values(beat))
 
-    async def end(self, id: GenerationId) -> None:
+    async def end(self, id: GenerationId, told: int) -> Sequence[Asker]:
+        async with self._database.write() as session:
+            row = await _locked(session, id)
+            if row is None:
+                return ()
+            if late := row.to_domain().others[told:]:
+                return late
+            await session.delete(row)
+            return ()
+
+    async def drop(self, id: GenerationId) -> None:
         async with self._database.write() as session:
             await session.execute(
                 delete(PublicationRow).where(col(PublicationRow.generation_id) == id)
@@ -129,3 +172,45 @@ class SqlPublicationStore:
         mine = col(PublicationRow.publisher) == publisher
         async with self._database.write() as session:
             await session.execute(update(PublicationRow).where(mine).values(publisher=None))
+
+
+async def publish(session: AsyncSession, turn: Turn, asker: Asker | None) -> None:
+    """The answer to a turn is to be told, in the transaction that stores it: to whoever asked for
+    it, or where its conversation has a name."""
+    if turn.replayed:
+        return
+    if asker is None:
+        conversation = col(TopicRow.conversation_id) == turn.generation.conversation_id
+        name = await session.scalar(select(col(TopicRow.name)).where(conversation))
+        asker = None if name is None else Asker(name)
+    if asker is not None:
+        new = PublicationRow(generation_id=turn.generation.id, publisher=BEGUN, **_columns(asker))
+        session.add(new)
+
+
+async def _locked(session: AsyncSession, id: GenerationId) -> PublicationRow | None:
+    its = select(PublicationRow).where(col(PublicationRow.generation_id) == id)
+    row: PublicationRow | None = await session.scalar(its.with_for_update())
+    return row
+
+
+def _columns(asker: Asker) -> dict[str, Any]:
+    return {
+        "name": asker.name,
+        "request_id": asker.request_id,
+        "response_topic": asker.response_topic,
+        "correlation": asker.correlation,
+    }
+
+
+def _asker_json(asker: Asker) -> dict[str, Any]:
+    correlation = asker.correlation
+    packed = None if correlation is None else b64encode(correlation).decode()
+    return {**_columns(asker), "correlation": packed}
+
+
+def _asker(packed: Mapping[str, Any]) -> Asker:
+    correlation = packed["correlation"]
+    return Asker(
+        **{**packed, "correlation": None if correlation is None else b64decode(correlation)}
+    )

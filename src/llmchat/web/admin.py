@@ -11,8 +11,8 @@ from llmchat.domain import Status
 from llmchat.ids import GenerationId
 from llmchat.web.audit import noting
 from llmchat.web.auth import Admin, Guarded
-from llmchat.web.bounds import PathId
 from llmchat.web.deps import Use
+from llmchat.web.paths import PathId
 from llmchat.web.problems import documented
 from llmchat.web.schemas import Shape, Stopped
 

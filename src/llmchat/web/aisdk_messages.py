@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 from llmchat import domain
 from llmchat.chat.clientchats import Submission
 from llmchat.domain import Message, OnBusy, Part, Role, ToolResult
-from llmchat.web import bodies
 from llmchat.web.aisdk_frames import calls_as_parts, output_of, usage_json
-from llmchat.web.bounds import MOST_TEXT_CHARS, CleanText, ModelId, SessionId, Text, bounded_json
-from llmchat.web.contents import MOST_IMAGES, MOST_URL_CHARS, image_url
 from llmchat.web.schemas import Shape
+from llmchat.wire.bounds import MOST_TEXT_CHARS, CleanText, ModelId, SessionId, Text, bounded_json
+from llmchat.wire.contents import MOST_IMAGES, MOST_URL_CHARS, image_url
+from llmchat.wire.params import Params
 
 _MOST_MESSAGES = 10_000
 _MOST_PARTS = 1_000
@@ -72,7 +72,7 @@ class UIChat(BaseModel):
     """The question that is edited, or the answer that is to be made anew."""
     model: ModelId | None = None
     """`provider/name`; when left out, the chat's, then the server's default."""
-    params: bodies.Params | None = None
+    params: Params | None = None
     system: Text | None = None
     """The chat's system prompt, from now on."""
     on_busy: Annotated[OnBusy, Field(strict=False)] = OnBusy.INTERRUPT

@@ -12,12 +12,13 @@ from llmchat.library.markdown import markdown
 from llmchat.web import schemas
 from llmchat.web.audit import note
 from llmchat.web.auth import Guarded
-from llmchat.web.bodies import Body
-from llmchat.web.bounds import Id, PathId
 from llmchat.web.deps import Caller, Use
 from llmchat.web.files import File, archive_of, filed
+from llmchat.web.paths import PathId
 from llmchat.web.problems import documented
 from llmchat.web.schemas import Shape
+from llmchat.wire.bounds import Id
+from llmchat.wire.params import Body
 
 router = APIRouter(prefix="/api/conversations", tags=["conversations"], route_class=Guarded)
 

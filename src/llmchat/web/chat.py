@@ -7,12 +7,12 @@ from llmchat.domain import Note, Turn
 from llmchat.ids import ConversationId, GenerationId, MessageId
 from llmchat.web import bodies, schemas
 from llmchat.web.auth import Guarded, principal_of
-from llmchat.web.bounds import PathId
-from llmchat.web.contents import parts_of, text_of
 from llmchat.web.deps import Caller, Idempotency, Services, Use
 from llmchat.web.following import stream
 from llmchat.web.openapi import ACCEPTED, STREAM_INSTEAD
+from llmchat.web.paths import PathId
 from llmchat.web.problems import documented
+from llmchat.wire.contents import parts_of, text_of
 
 router = APIRouter(prefix="/api", tags=["generations"], route_class=Guarded)
 

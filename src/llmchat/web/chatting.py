@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from llmchat import events
 from llmchat.domain import Role
 from llmchat.prompts import PromptMessage
-from llmchat.web.bodies import Body
-from llmchat.web.bounds import Text
-from llmchat.web.contents import CallId, ContentOrNothing, parts_of, text_of
+from llmchat.wire.bounds import Text
+from llmchat.wire.contents import CallId, ContentOrNothing, parts_of, text_of
+from llmchat.wire.params import Body
 
 _MOST_CALLS = 128
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
@@ -34,6 +34,13 @@ from llmchat.templates.base import TemplateStore
 from llmchat.web.auth import Door, principal_of
 from llmchat.web.places import Places
 from llmchat.web.watched import Figures, Onlooker
+
+
+@dataclass(slots=True)
+class Broker:
+    """Over which devices are heard: whether it is there; None where the settings name none."""
+
+    connected: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,7 @@ class Services:
     heartbeat_seconds: float
     durability: str
     version: str
+    broker: Broker = field(default_factory=Broker)
 
 
 async def services_of(request: Request) -> Services:

@@ -218,6 +218,7 @@ HEALTH: Example = {
     "durability": "process",
     "reasons": [],
     "warnings": [],
+    "mqtt": None,
 }
 READY: Example = {"status": "ready", "reasons": [], "warnings": []}
 NOT_READY: Example = {

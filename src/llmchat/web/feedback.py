@@ -6,8 +6,8 @@ from llmchat.domain import Feedback
 from llmchat.ids import MessageId
 from llmchat.web import bodies
 from llmchat.web.auth import Guarded
-from llmchat.web.bounds import PathId
 from llmchat.web.deps import Caller, Use
+from llmchat.web.paths import PathId
 from llmchat.web.problems import documented
 
 router = APIRouter(prefix="/api/messages", tags=["conversations"], route_class=Guarded)

@@ -12,9 +12,9 @@ from llmchat.ids import ConversationId, MessageId, OwnerId
 from llmchat.library.base import Archive
 from llmchat.problem import Problem
 from llmchat.web import bodies
-from llmchat.web.bodies import Body
-from llmchat.web.bounds import CleanText, Id, JsonObject, Line, ModelId, Text
-from llmchat.web.contents import CallId, content_in_file, content_of, parts_of, text_of
+from llmchat.wire.bounds import CleanText, Id, JsonObject, Line, ModelId, Text
+from llmchat.wire.contents import CallId, content_in_file, content_of, parts_of, text_of
+from llmchat.wire.params import Body, Params
 
 FORMAT: Literal["llmchat.conversation"] = "llmchat.conversation"
 VERSION: Literal[1] = 1
@@ -99,7 +99,7 @@ class FiledConversation(Body):
     title: Line | None = None
     system_prompt: Text | None = None
     model: ModelId | None = None
-    params: bodies.Params = Field(default_factory=bodies.Params)
+    params: Params = Field(default_factory=Params)
     metadata: JsonObject = Field(default_factory=dict)
     archived: bool = False
     pinned: bool = False
@@ -131,7 +131,7 @@ def filed(archive: Archive) -> File:
             title=found.title,
             system_prompt=found.system_prompt,
             model=found.model,
-            params=bodies.Params.model_construct(**found.params.as_json()),
+            params=Params.model_construct(**found.params.as_json()),
             metadata=dict(found.metadata),
             archived=found.archived,
             pinned=found.pinned,

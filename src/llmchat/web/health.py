@@ -12,7 +12,8 @@ router = APIRouter(tags=["health"])
 
 
 class Health(Shape):
-    status: Literal["ok", "unavailable"]
+    status: Literal["ok", "degraded", "unavailable"]
+    """`degraded`: devices are not heard, and all else works."""
     version: str
     durability: str
     """What a shown token survives: `process` a kill -9 of the server, `disk` a power loss too."""
@@ -20,6 +21,8 @@ class Health(Shape):
     """Why it is unavailable."""
     warnings: list[str]
     """Which promises do not hold as it is set up."""
+    mqtt: Literal["connected", "away"] | None
+    """The broker over which devices are heard; null where the settings name none."""
 
 
 class Live(Shape):
@@ -39,12 +42,14 @@ class Ready(Shape):
 async def health(use: Use) -> Health:
     """See how the service is. Its version and overall state."""
     reasons = list(await use.not_ready())
+    broker = use.broker.connected
     return Health(
-        status="unavailable" if reasons else "ok",
+        status="unavailable" if reasons else "degraded" if broker is False else "ok",
         version=use.version,
         durability=use.durability,
         reasons=reasons,
         warnings=list(await use.warnings()),
+        mqtt=None if broker is None else "connected" if broker else "away",
     )
 
 

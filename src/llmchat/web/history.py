@@ -10,13 +10,14 @@ from llmchat.ids import ConversationId, MessageId
 from llmchat.web import bodies, listed, schemas
 from llmchat.web.audit import noting
 from llmchat.web.auth import Guarded, Me
-from llmchat.web.bounds import CleanText, PathId
 from llmchat.web.deps import Caller, Use
 from llmchat.web.new_conversation import NewConversation
 from llmchat.web.openapi import CONVERSATION_STREAM
+from llmchat.web.paths import PathId
 from llmchat.web.problems import documented
 from llmchat.web.sse import EventStream, conversation_frames
 from llmchat.web.template_bodies import use_of
+from llmchat.wire.bounds import CleanText
 
 router = APIRouter(prefix="/api/conversations", tags=["conversations"], route_class=Guarded)
 

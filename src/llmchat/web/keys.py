@@ -12,11 +12,12 @@ from llmchat.access.base import Action, Allowance, ApiKey, Scope
 from llmchat.ids import KeyId, OwnerId
 from llmchat.web.audit import note, noting
 from llmchat.web.auth import Admin, Guarded, Me
-from llmchat.web.bodies import Body
-from llmchat.web.bounds import USER, Line, PathId
 from llmchat.web.deps import Use
+from llmchat.web.paths import PathId
 from llmchat.web.problems import documented
 from llmchat.web.schemas import Shape
+from llmchat.wire.bounds import USER, Line
+from llmchat.wire.params import Body
 
 router = APIRouter(prefix="/api", tags=["keys"], route_class=Guarded)
 

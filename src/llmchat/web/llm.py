@@ -6,19 +6,20 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 
+from llmchat import domain
 from llmchat.chat.templating import Call
-from llmchat.domain import Params, Role
+from llmchat.domain import Role
 from llmchat.prompts import PromptMessage
-from llmchat.web import bodies, examples, schemas
+from llmchat.web import examples, schemas
 from llmchat.web.auth import Guarded
-from llmchat.web.bodies import Body
-from llmchat.web.bounds import ModelId, Text
 from llmchat.web.chatting import ChatMessage, OpenAIToolCall, openai_calls
 from llmchat.web.deps import Caller, Use
 from llmchat.web.leaving import unless_gone
 from llmchat.web.problems import documented
 from llmchat.web.schemas import Shape
 from llmchat.web.template_bodies import CallTemplate, use_of
+from llmchat.wire.bounds import ModelId, Text
+from llmchat.wire.params import Body, Params
 
 router = APIRouter(prefix="/api/llm", route_class=Guarded)
 
@@ -65,7 +66,7 @@ class Generate(Body):
     prompt: Annotated[Text, Field(min_length=1)]
     model: ModelId | None = None
     """`provider/name`; when left out, the server's default."""
-    params: bodies.Params | None = None
+    params: Params | None = None
     template: CallTemplate | None = None
     """What the model is told first; its `model` and `params` are for what you leave out."""
     model_config = ConfigDict(
@@ -90,7 +91,7 @@ class Chat(Body):
     """The conversation so far, the oldest message first."""
     model: ModelId | None = None
     """`provider/name`; when left out, the server's default."""
-    params: bodies.Params | None = None
+    params: Params | None = None
     template: CallTemplate | None = None
     """What the model is told before the messages."""
     model_config = ConfigDict(
@@ -175,7 +176,7 @@ async def chat(request: Request, body: Chat, use: Use, caller: Caller) -> Chatte
 async def _call(
     use: Use, caller: Caller, body: Generate | Chat, messages: Sequence[PromptMessage]
 ) -> Call:
-    params = body.params.to_domain() if body.params else Params()
+    params = body.params.to_domain() if body.params else domain.Params()
     return await use.templating.call(
         caller, Call(messages, body.model, params), use_of(body.template)
     )

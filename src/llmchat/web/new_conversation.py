@@ -5,8 +5,8 @@ from pydantic import ConfigDict
 from llmchat.domain import Params, ReplyMode
 from llmchat.store.drafts import ConversationDraft
 from llmchat.web.bodies import ConversationFields
-from llmchat.web.bounds import SessionId
 from llmchat.web.template_bodies import TemplateUse
+from llmchat.wire.bounds import SessionId
 
 
 class NewConversation(ConversationFields):

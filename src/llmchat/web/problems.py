@@ -31,6 +31,7 @@ from llmchat.problem import Problem
 from llmchat.web.limits import headers_of_error
 from llmchat.web.openai import errors as openai
 from llmchat.web.watched import noted
+from llmchat.wire.complaints import complaint_of
 
 _log = structlog.get_logger(__name__)
 
@@ -146,13 +147,7 @@ async def _validation(request: Request, error: Exception) -> Response:
     in_body = any(item["loc"][:1] == ("body",) for item in found)
     if in_body and not _is_json(request):
         return respond(request, of_status(415))
-    errors = [
-        {
-            "location": [str(part) for part in item["loc"] if not _is_tag(part)],
-            "message": item["msg"].removeprefix("Value error, "),
-        }
-        for item in found[:_MOST_ERRORS]
-    ]
+    errors = [complaint_of(item) for item in found[:_MOST_ERRORS]]
     detail = "; ".join(f"{'.'.join(item['location'])}: {item['message']}" for item in errors)
     return respond(request, Problem(Invalid.type, Invalid.title, 422, detail, errors=errors))
 
@@ -170,11 +165,6 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     return respond(
         request, LlmchatError("The error is in the server's log, by the request id.").problem()
     )
-
-
-def _is_tag(part: int | str) -> bool:
-    """Which member of a union it is about: nothing that a client has sent."""
-    return isinstance(part, str) and part.startswith("(") and part.endswith(")")
 
 
 def _target(request: Request) -> str:

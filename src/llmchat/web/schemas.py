@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from llmchat import domain, events, problem
 from llmchat.domain import ReplyMode, Role, Status
-from llmchat.web.contents import ContentPart, ToolCall, calls_of, content_of
+from llmchat.wire.contents import ContentPart, ToolCall, calls_of, content_of
 
 
 class Shape(BaseModel):

@@ -10,13 +10,14 @@ from llmchat.access.base import Action
 from llmchat.ids import GenerationId
 from llmchat.web.audit import note, note_of_key
 from llmchat.web.auth import COOKIE, SESSION_SECONDS, Guarded, Me, TheDoor
-from llmchat.web.bodies import Body
-from llmchat.web.bounds import CleanText, PathId
 from llmchat.web.deps import Use
 from llmchat.web.keys import Caller
 from llmchat.web.origin import is_secure, refuse_foreign
+from llmchat.web.paths import PathId
 from llmchat.web.problems import documented
 from llmchat.web.schemas import Shape
+from llmchat.wire.bounds import CleanText
+from llmchat.wire.params import Body
 
 router = APIRouter(prefix="/api/session", tags=["keys"])
 tickets = APIRouter(prefix="/api/generations", tags=["generations"], route_class=Guarded)

@@ -6,19 +6,21 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import ConfigDict, Field
 from starlette.convertors import Convertor, register_url_convertor
 
+from llmchat import domain
 from llmchat.access.base import Action
 from llmchat.chat.service import Ask
-from llmchat.domain import OnBusy, Params, Status
+from llmchat.domain import OnBusy, Status
 from llmchat.errors import GenerationFailed
 from llmchat.store.drafts import ConversationDraft
-from llmchat.web import bodies, schemas
+from llmchat.web import schemas
 from llmchat.web.audit import noting
 from llmchat.web.auth import Guarded
-from llmchat.web.bounds import CleanText, ModelId, SessionId, Text
 from llmchat.web.deps import Caller, Idempotency, Use
 from llmchat.web.problems import documented
 from llmchat.web.schemas import Shape
 from llmchat.web.template_bodies import TemplateUse, use_of
+from llmchat.wire.bounds import CleanText, ModelId, SessionId, Text
+from llmchat.wire.params import Body, Params
 
 
 class _AnyName(Convertor[str]):
@@ -51,7 +53,7 @@ MessageLimit = Annotated[
 _FAILURES = documented(404, 422, 503)
 
 
-class SessionChat(bodies.Body):
+class SessionChat(Body):
     session_id: SessionId
     """Your own name for the conversation; it is created when it is new."""
     message: Annotated[Text, Field(min_length=1)]
@@ -62,7 +64,7 @@ class SessionChat(bodies.Body):
     already goes on as it began."""
     model: ModelId | None = None
     """`provider/name`; when left out, the conversation's, then the server's default."""
-    params: bodies.Params | None = None
+    params: Params | None = None
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
@@ -106,7 +108,7 @@ async def chat(
         system_prompt=body.system_prompt, model=body.model, external_id=body.session_id
     )
     conversation = await use.templating.open_session(caller, draft, use_of(body.template))
-    params = body.params.to_domain() if body.params else Params()
+    params = body.params.to_domain() if body.params else domain.Params()
     ask = Ask(body.model, params, OnBusy.QUEUE, idempotency)
     turn = await use.chat.send(caller, conversation.id, body.message, ask)
     reply = await use.chat.wait(caller, turn)

@@ -12,12 +12,13 @@ from llmchat.ids import ConversationId, OwnerId
 from llmchat.web import schemas
 from llmchat.web.audit import note
 from llmchat.web.auth import Guarded, TheDoor
-from llmchat.web.bodies import Body
-from llmchat.web.bounds import USER, PathId
 from llmchat.web.deps import Caller, Use
 from llmchat.web.history import Cursor, Limit
+from llmchat.web.paths import PathId
 from llmchat.web.problems import documented
 from llmchat.web.schemas import Shape
+from llmchat.wire.bounds import USER
+from llmchat.wire.params import Body
 
 router = APIRouter(prefix="/api/conversations", tags=["sharing"], route_class=Guarded)
 links = APIRouter(prefix="/api/shared", tags=["sharing"])

@@ -4,14 +4,13 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, JsonValue
 
+from llmchat import domain
 from llmchat.chat.experimenting import WantedVariant
-from llmchat.domain import Params
 from llmchat.experiments.base import LEAST_WANTED, ExperimentDraft
 from llmchat.templates import base
 from llmchat.templates.rendering import MOST_VALUE_CHARS, VARIABLE_NAME
-from llmchat.web import bodies
-from llmchat.web.bodies import Body
-from llmchat.web.bounds import CleanText, Line, ModelId
+from llmchat.wire.bounds import CleanText, Line, ModelId
+from llmchat.wire.params import Body, Params
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 MOST_VERSION = 1_000_000
@@ -48,7 +47,7 @@ class TemplateVersion(Body):
     """For people, in lists."""
     model: ModelId | None = None
     """Answers when whoever uses the template names none: `provider/name`."""
-    params: bodies.Params | None = None
+    params: Params | None = None
     """What whoever uses the template sets wins, one by one."""
     variables: Annotated[list[Variable], Field(max_length=_MOST_VARIABLES)] = Field(
         default_factory=list
@@ -59,7 +58,7 @@ class TemplateVersion(Body):
             self.system_prompt,
             self.description,
             self.model,
-            self.params.to_domain() if self.params else Params(),
+            self.params.to_domain() if self.params else domain.Params(),
             tuple(base.Variable(v.name, v.description, v.default) for v in self.variables),
         )
 

@@ -14,10 +14,10 @@ from llmchat.access.usage import Group, Question, Report, Sum
 from llmchat.errors import Invalid
 from llmchat.ids import OwnerId
 from llmchat.web.auth import Guarded, Me
-from llmchat.web.bounds import USER
 from llmchat.web.deps import Use
 from llmchat.web.problems import documented
 from llmchat.web.schemas import Shape
+from llmchat.wire.bounds import USER
 
 router = APIRouter(prefix="/api", tags=["usage"], route_class=Guarded)
 

@@ -10,7 +10,6 @@ from llmchat.domain import Conversation
 from llmchat.ids import ConversationId
 from llmchat.store.drafts import ConversationDraft
 from llmchat.web.auth import Guarded
-from llmchat.web.bounds import PathId
 from llmchat.web.deps import Caller, Use
 from llmchat.web.openai.documents import documented
 from llmchat.web.openai.response_bodies import (
@@ -27,6 +26,7 @@ from llmchat.web.openai.response_shapes import (
     OpenAIConversation,
     OpenAIItem,
 )
+from llmchat.web.paths import PathId
 
 router = APIRouter(prefix="/v1/conversations", tags=["openai"], route_class=Guarded)
 

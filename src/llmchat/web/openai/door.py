@@ -8,7 +8,6 @@ from llmchat.domain import Model
 from llmchat.errors import UnknownModel
 from llmchat.ids import ConversationId
 from llmchat.web.auth import Guarded, Me
-from llmchat.web.bounds import CleanText
 from llmchat.web.deps import Caller, Idempotency, Use
 from llmchat.web.openai.answering import CHAT, TEXT, answered
 from llmchat.web.openai.documents import STREAMED, TEXT_STREAMED, documented
@@ -16,6 +15,7 @@ from llmchat.web.openai.keeping import kept
 from llmchat.web.openai.requests import ChatRequest
 from llmchat.web.openai.shapes import ChatCompletion, OpenAIModel, OpenAIModels, TextCompletion
 from llmchat.web.openai.text_requests import TextRequest
+from llmchat.wire.bounds import CleanText
 
 router = APIRouter(prefix="/v1", tags=["openai"], route_class=Guarded)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
-from llmchat.web.bounds import bounded_json
+from llmchat.wire.bounds import bounded_json
 
 
 class LenientBody(BaseModel):

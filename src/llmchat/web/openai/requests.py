@@ -9,10 +9,10 @@ from pydantic import ConfigDict, Field, WithJsonSchema, field_validator
 
 from llmchat import domain
 from llmchat.prompts import PromptMessage
-from llmchat.web.bodies import Params
-from llmchat.web.bounds import Line, ModelId
 from llmchat.web.openai.lenient import LenientBody, OneOrMore
 from llmchat.web.openai.messages import OpenAIMessage
+from llmchat.wire.bounds import Line, ModelId
+from llmchat.wire.params import Params
 
 _MOST_MESSAGES = 2000
 _MOST_STOPS = 16

@@ -7,10 +7,10 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from llmchat.domain import Params
 from llmchat.prompts import Asked
-from llmchat.web.bounds import Id, JsonObject, Line, ModelId, Text
 from llmchat.web.openai.lenient import LenientBody
 from llmchat.web.openai.response_input import Items, messages_of
 from llmchat.web.openai.response_object import ECHOED
+from llmchat.wire.bounds import Id, JsonObject, Line, ModelId, Text
 
 Metadata = Annotated[
     dict[Annotated[str, Field(max_length=64)], Annotated[Line, Field(max_length=512)]],

@@ -15,8 +15,6 @@ from llmchat.errors import NotFound
 from llmchat.events import ToolCall
 from llmchat.ids import MessageId
 from llmchat.prompts import PromptMessage
-from llmchat.web.bounds import Text
-from llmchat.web.contents import CallId, ImageUrl
 from llmchat.web.openai.response_output import (
     Json,
     call_item,
@@ -24,6 +22,8 @@ from llmchat.web.openai.response_output import (
     message_item,
     reasoning_item,
 )
+from llmchat.wire.bounds import Text
+from llmchat.wire.contents import CallId, ImageUrl
 
 _MOST_PARTS = 256
 _MOST_ITEMS = 2000

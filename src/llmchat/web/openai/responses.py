@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from llmchat.web.auth import Guarded, Me
-from llmchat.web.bounds import PathId
 from llmchat.web.deps import Caller, Idempotency, Use
 from llmchat.web.openai.documents import documented
 from llmchat.web.openai.response_answers import retrieved, stored, unstored, whole
@@ -14,6 +13,7 @@ from llmchat.web.openai.response_documents import STREAMED_RESPONSE
 from llmchat.web.openai.response_input import items_of
 from llmchat.web.openai.response_items import After, Limit, Order, in_order, page_of
 from llmchat.web.openai.response_shapes import DeletedResponse, ItemList, OpenAIResponse
+from llmchat.web.paths import PathId
 
 router = APIRouter(prefix="/v1/responses", tags=["openai"], route_class=Guarded)
 

@@ -6,9 +6,9 @@ from pydantic import ConfigDict, Field, WithJsonSchema, field_validator
 
 from llmchat.domain import Role
 from llmchat.prompts import PromptMessage
-from llmchat.web.bounds import MOST_TEXT_CHARS, Text
 from llmchat.web.openai.lenient import OneOrMore
 from llmchat.web.openai.requests import CompletionRequest, Question
+from llmchat.wire.bounds import MOST_TEXT_CHARS, Text
 
 _TEXT_SCHEMA = {"type": "string", "maxLength": MOST_TEXT_CHARS}
 _PROMPT_SCHEMA = {

@@ -12,10 +12,10 @@ from llmchat.problem import Problem
 from llmchat.prompts import PromptMessage
 from llmchat.store.drafts import IdempotencyKey
 from llmchat.text import clean
-from llmchat.web.bodies import Body, Params
-from llmchat.web.bounds import CleanText, Id, ModelId, Text
 from llmchat.web.chatting import ChatMessage
-from llmchat.web.contents import Content, parts_of, text_of
+from llmchat.wire.bounds import CleanText, Id, ModelId, Text
+from llmchat.wire.contents import Content, parts_of, text_of
+from llmchat.wire.params import Body, Params
 
 _MOST_ERRORS = 20
 _MOST_MESSAGES = 2000

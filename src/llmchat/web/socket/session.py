@@ -13,12 +13,12 @@ from llmchat.domain import Note, OnBusy, Params, Status
 from llmchat.errors import LlmchatError, NotFound, RateLimited
 from llmchat.ids import ConversationId, GenerationId
 from llmchat.tasks import TaskSet, cancel
-from llmchat.web.contents import parts_of, text_of
 from llmchat.web.deps import Services
 from llmchat.web.socket import encoders, frames
 from llmchat.web.socket.outbox import Outbox
 from llmchat.web.socket.reading import CompanyReading, RoomReading, follow
 from llmchat.web.watched import noted
+from llmchat.wire.contents import parts_of, text_of
 
 MOST_ROOMS = 32
 MOST_FOLLOWED = 32

@@ -3,7 +3,6 @@
 import math
 from typing import Annotated, Any
 
-from fastapi import Path
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from llmchat.text import clean
@@ -68,4 +67,3 @@ SessionId = Annotated[CleanText, Field(min_length=1, max_length=128)]
 JsonObject = Annotated[dict[str, Any], AfterValidator(bounded_json)]
 Id = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]+$", min_length=1, max_length=64)]
 USER = r"^[0-9A-Za-z][0-9A-Za-z._@+-]{0,127}$"
-PathId = Annotated[str, Path(pattern=r"^[0-9A-Za-z_-]+$", max_length=64)]

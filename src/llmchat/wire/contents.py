@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from llmchat import domain, events
-from llmchat.web.bounds import MOST_TEXT_CHARS, CleanText, Text
+from llmchat.wire.bounds import MOST_TEXT_CHARS, CleanText, Text
 
 T = TypeVar("T")
 
