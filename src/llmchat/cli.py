@@ -1,7 +1,6 @@
 """The command line."""
 
 import asyncio
-import ipaddress
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -52,20 +51,9 @@ def serve(
 ) -> None:
     """Run the service: the page, the API, and its console at /docs."""
     settings = settings_of(config, host=host, port=port, workers=workers, data_dir=data_dir)
-    if settings.auth == "open" and not settings.allow_open and not _is_loopback(settings.host):
-        give_up(
-            f"an open service will not listen on {settings.host}, where strangers can reach it. "
-            "Set LLMCHAT_AUTH=keys; or leave --host away; or, where something else keeps them out "
-            "(a container's published port, a proxy that authenticates), set "
-            "LLMCHAT_ALLOW_OPEN=true."
-        )
     if settings.half_shared:
         give_up(settings.half_shared)
-    if settings.open_to_all_pages:
-        give_up(
-            "LLMCHAT_CORS_ORIGINS=* would let any page that you visit read an open service. Name "
-            "the origins, or set LLMCHAT_AUTH=keys."
-        )
+    settings = _decided(settings)
     if settings.lacks_a_secret:
         give_up(
             "several processes sign sessions for each other: set LLMCHAT_SECRET_KEY to the same "
@@ -74,7 +62,7 @@ def serve(
     if settings.workers > 1:
         flags = {"--data-dir": data_dir, "--config": config}
         given = [f"{name}={path}" for name, path in flags.items() if path is not None]
-        raise typer.Exit(_supervise(settings, given))
+        raise typer.Exit(_supervise(settings, [*given, f"--auth={settings.auth}"]))
     _serve(settings)
 
 
@@ -85,13 +73,14 @@ def worker(
     lifeline: Annotated[int, typer.Option()],
     board: Annotated[Path, typer.Option()],
     first: Annotated[bool, typer.Option()] = False,
+    auth: Annotated[str | None, typer.Option()] = None,
     data_dir: DataDir = None,
     config: Config = None,
 ) -> None:
     """One of the processes of `serve --workers`, which starts it."""
     held = Lifeline(lifeline)
     held.hold()
-    settings = settings_of(config, data_dir=data_dir)
+    settings = settings_of(config, data_dir=data_dir, auth=auth)
     listeners = [socket.socket(fileno=descriptor) for descriptor in listener]
     _serve(settings, worker=Worker(number, listeners, held.ready, board, greets=first))
 
@@ -179,6 +168,18 @@ class Worker:
     ready: Callable[[], None]
     board: Path
     greets: bool
+
+
+def _decided(settings: Settings) -> Settings:
+    from llmchat.lock import decided, too_open
+
+    try:
+        settings = decided(settings)
+    except LlmchatError as error:
+        give_up(error.detail)
+    if (why := too_open(settings)) is not None:
+        give_up(why)
+    return settings
 
 
 def _serve(settings: Settings, worker: Worker | None = None) -> None:
@@ -278,13 +279,6 @@ def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         give_up(error.detail)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def main() -> None:

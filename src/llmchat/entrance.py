@@ -105,7 +105,7 @@ def allowed_hosts(settings: Settings) -> Sequence[str]:
     for a key, or somebody else decides who reaches it, by whatever name."""
     if settings.allowed_hosts:
         return settings.allowed_hosts
-    return ("*",) if settings.auth != "open" or settings.allow_open else LOCAL
+    return ("*",) if settings.auth == "keys" or settings.allow_open else LOCAL
 
 
 def _secret(settings: Settings) -> bytes:

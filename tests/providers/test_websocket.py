@@ -34,8 +34,14 @@ class TestRequest:
             "settings": {"temperature": 0.5, "max_tokens": 9, "stream": True},
         }
 
+    async def test_says_who_asks(self) -> None:
+        _, served = await hear(*HELLO, DONE, headers={"x-client-id": "a robot"})
+
+        sent = {name.lower(): value for name, value in served.handshakes[0].items()}
+        assert (sent["x-api-version"], sent["x-client-id"]) == ("v1", "a robot")
+
     async def test_has_the_key_and_the_headers_of_the_settings(self) -> None:
-        headers = {"X-API-Version": "v1", "X-Client-ID": "llmchat"}
+        headers = {"X-API-Version": "v2", "X-Client-ID": "llmchat"}
         _, served = await hear(*HELLO, DONE, headers=headers)
 
         (sent,) = served.handshakes

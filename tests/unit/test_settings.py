@@ -53,7 +53,7 @@ class TestDefaults:
             "max_body_bytes": 1048576,
             "shutdown_grace_seconds": 25,
             "heartbeat_seconds": 10,
-            "auth": "open",
+            "auth": "auto",
             "secret_key": None,
             "oidc_audience": None,
             "oidc_issuer": None,

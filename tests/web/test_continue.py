@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.client import Client, Json
 from tests.web.conftest import UNPACED
+from tests.web.shapes import problem_of
 
 STORY = "demo/story"
 
@@ -41,6 +42,19 @@ async def test_what_was_cut_goes_on_in_a_sibling(client: Client) -> None:
     # What the first one used is its own.
     assert message["usage"]["output_tokens"] == 12 - 5
     assert (await client.show(id))["active_leaf"] == message["id"]
+
+
+async def test_nothing_need_be_said_to_go_on_or_to_answer_again(client: Client) -> None:
+    old = await cut(client, await client.conversation())
+    for verb in ("continue", "regenerate"):
+        made = await client.http.post(f"/api/messages/{old['id']}/{verb}")
+        assert made.status_code == 202, made.text
+        assert made.json()["reply"]["parent_id"] == old["parent_id"]
+        assert made.headers["Location"] == f"/api/generations/{made.json()['generation']['id']}"
+        await client.read(made.json()["generation"]["id"])
+
+    undeclared = await client.http.post(f"/api/messages/{old['id']}/continue", content=b"{}")
+    problem_of(undeclared, 415)
 
 
 async def test_the_log_begins_with_the_old_text_in_one_delta(client: Client) -> None:

@@ -150,6 +150,9 @@ async def test_a_message_that_is_refused_says_why(base_url: str, conversation: s
             refused = await socket.next()
             assert (refused["type"], refused["ref"]) == ("message_status", "r")
             assert (refused["status"], refused["problem"]["status"]) == ("error", status)
+        unread = await socket.asked("send_message", conversation_id=conversation, content=5)
+        assert (unread["type"], unread["status"]) == ("message_status", "error")
+        assert (unread["conversation_id"], unread["problem"]["status"]) == (conversation, 422)
 
 
 async def test_who_reads_elsewhere_is_told_of_the_others_alone(
@@ -264,23 +267,22 @@ async def test_a_request_in_a_conversation_is_kept(
 
 
 @pytest.mark.parametrize(
-    ("asked", "type", "status"),
+    ("asked", "status"),
     [
-        ({"prompt": "x", "conversation_id": "conv_x"}, "llm_error", 404),
-        ({"prompt": "x", "model": "no/such"}, "llm_error", 422),
-        ({}, "error", 422),
-        ({"prompt": "x", "content": "y"}, "error", 422),
+        ({"prompt": "x", "conversation_id": "conv_x"}, 404),
+        ({"prompt": "x", "model": "no/such"}, 422),
+        ({}, 422),
+        ({"prompt": "x", "content": "y", "conversation_id": "conv_x"}, 422),
     ],
 )
 async def test_a_request_that_is_refused_says_why(
-    base_url: str, asked: dict[str, Any], type: str, status: int
+    base_url: str, asked: dict[str, Any], status: int
 ) -> None:
     async with opened(base_url) as socket:
         answer = await socket.asked("llm_request", **asked)
-        assert (answer["type"], answer["problem"]["status"]) == (type, status)
-        if type == "llm_error":
-            assert answer["conversation_id"] == asked.get("conversation_id")
-            utc(answer["timestamp"])
+        assert (answer["type"], answer["problem"]["status"]) == ("llm_error", status)
+        assert answer["conversation_id"] == asked.get("conversation_id")
+        utc(answer["timestamp"])
 
 
 async def test_changes_and_the_end_of_a_conversation_are_told(
@@ -341,7 +343,7 @@ async def test_rooms_and_requests_of_one_socket_are_bounded(base_url: str, clien
         assert (await socket.asked("join_room", conversation_id=rooms[0]))["type"] == "joined"
         for number in range(17):
             await socket.say("llm_request", prompt="x", ref=f"{number}", **ENDLESS)
-        refused = await socket.until("error")
+        refused = await socket.until("llm_error")
         assert (refused["ref"], refused["problem"]["status"]) == ("16", 429)
 
 

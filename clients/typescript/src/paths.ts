@@ -15,7 +15,13 @@ export type Answered<O> = [Said<O>] extends [never] ? void : Said<O>;
 /** The names in the path, the query, and the JSON of the request. */
 export type Given<O> = (O extends { parameters: { path: infer Names } } ? { path: Names } : { path?: never }) &
   (O extends { parameters: { query?: infer Query } } ? { query?: Query | undefined } : { query?: never }) &
-  (O extends { requestBody: { content: { "application/json": infer Body } } } ? { body: Body } : { body?: never });
+  (O extends { requestBody: { content: { "application/json": infer Body } } }
+    ? { body: Body }
+    : O extends { requestBody?: never }
+      ? { body?: never }
+      : O extends { requestBody?: { content: { "application/json": infer Body } } }
+        ? { body?: Body }
+        : { body?: never });
 
 type Names = Readonly<Record<string, string>>;
 type Query = Readonly<Record<string, string | number | boolean | null | undefined>>;

@@ -14,8 +14,8 @@ class AccessFields(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    auth: Annotated[Literal["open", "keys"], Env("LLMCHAT_AUTH")] = "open"
-    """Who may call: open (everybody who reaches the address) or keys (whoever has an API key)."""
+    auth: Annotated[Literal["auto", "open", "keys"], Env("LLMCHAT_AUTH")] = "auto"
+    """Who may call: open (anybody), keys (who has an API key), auto (keys once there are any)."""
     secret_key: Annotated[SecretKey | None, Env("LLMCHAT_SECRET_KEY", secret=True)] = None
     """What sessions are signed with, at least 32 characters; made and kept if unset."""
     # Above the issuer, which needs both: a validator sees only the fields above its own.
@@ -83,4 +83,4 @@ class AccessFields(BaseModel):
     @property
     def open_to_all_pages(self) -> bool:
         """Whether any page that somebody visits could read what is here: nothing asks for a key."""
-        return self.auth == "open" and "*" in (self.cors_origins or ())
+        return self.auth != "keys" and "*" in (self.cors_origins or ())

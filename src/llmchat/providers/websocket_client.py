@@ -17,6 +17,7 @@ from llmchat.providers.transport import proxy_for
 from llmchat.providers.websocket_errors import closed, unopened
 
 _OPEN_SECONDS = 10.0
+_OURS = {"X-API-Version": "v1", "X-Client-ID": "llmchat"}
 # An answer is whole by then: how its connection ends is a courtesy.
 _CLOSE_SECONDS = 0.2
 # Each may have as many bytes as one message: what comes beyond them waits at the server.
@@ -47,9 +48,10 @@ class WebSocketClient:
         self.where = f"{name} ({place})"
         self._url = url
         self._has_key = api_key is not None
-        self._headers = dict(headers)
-        if api_key is not None and "authorization" not in {name.lower() for name in headers}:
-            self._headers["Authorization"] = f"Bearer {api_key}"
+        key = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+        given = {name.lower() for name in headers}
+        ours = {name: value for name, value in (_OURS | key).items() if name.lower() not in given}
+        self._headers = {**ours, **headers}
         asked = [query, *(value for _, value in parse_qsl(query))]
         self._secrets = Secrets([*headers.values(), api_key or "", *asked])
         self._ping_seconds = ping_seconds

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, Column, exists, select, update
+from sqlalchemy import JSON, Column, Connection, exists, inspect, select, update
 from sqlmodel import Field, SQLModel, col
 
 from llmchat.access.base import Allowance, ApiKey, Scope
@@ -94,6 +94,13 @@ class SqlKeyStore:
             await session.execute(
                 update(ApiKeyRow).where(col(ApiKeyRow.id) == id).values(last_used_at=at)
             )
+
+
+def any_key(connection: Connection) -> bool:
+    """Whether anybody has ever made one, be it revoked by now; also before the first migration."""
+    if not inspect(connection).has_table(str(ApiKeyRow.__tablename__)):
+        return False
+    return bool(connection.scalar(select(exists(select(col(ApiKeyRow.id))))))
 
 
 def _columns(key: ApiKey) -> dict[str, Any]:

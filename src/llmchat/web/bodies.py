@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+from fastapi import Body as BodyParameter
 from pydantic import AfterValidator, ConfigDict, Field
 
 from llmchat import domain
@@ -100,6 +101,11 @@ class Regenerate(Ask):
 
 class Continue(Ask):
     model_config = ConfigDict(json_schema_extra={"examples": [{}, {"params": {"max_tokens": 500}}]})
+
+
+# Nothing has to be said with these two, so that no body says it as well.
+MaybeRegenerate = Annotated[Regenerate, BodyParameter(default_factory=Regenerate)]
+MaybeContinue = Annotated[Continue, BodyParameter(default_factory=Continue)]
 
 
 def _one_of_two(rating: int) -> int:

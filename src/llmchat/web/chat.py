@@ -68,7 +68,7 @@ async def send(
 async def regenerate(
     request: Request,
     id: PathId,
-    body: bodies.Regenerate,
+    body: bodies.MaybeRegenerate,
     use: Use,
     caller: Caller,
     idempotency: Idempotency,
@@ -91,7 +91,7 @@ async def regenerate(
 async def go_on(
     request: Request,
     id: PathId,
-    body: bodies.Continue,
+    body: bodies.MaybeContinue,
     use: Use,
     caller: Caller,
     idempotency: Idempotency,

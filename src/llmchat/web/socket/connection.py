@@ -71,17 +71,17 @@ class Connection:
         return None
 
     async def _take(self, message: Any, take: Take) -> None:
-        ref: str | None = None
+        members: dict[str, Any] = {}
         try:
             if not self._pace.take():
                 await asyncio.sleep(_PACE_SECONDS)
                 raise _too_fast()
             members = _members(message)
-            ref = frames.ref_of(members)
             await take(frames.frame_of(members))
         except LlmchatError as error:
             noted(self._use.onlooker, error)
-            await self.outbox.put(encoders.error(error.problem(), ref))
+            ref = frames.ref_of(members)
+            await self.outbox.put(encoders.refusal(members, error.problem(), ref))
 
     async def _send(self) -> None:
         with suppress(WebSocketDisconnect):

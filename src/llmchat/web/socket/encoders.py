@@ -1,6 +1,6 @@
 """From what happens to the frames of a server: pure functions."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +19,7 @@ from llmchat.ids import ConversationId, GenerationId
 from llmchat.problem import Problem
 from llmchat.web.once import Once
 from llmchat.web.schemas import conversation_of, message_of
+from llmchat.web.socket.frames import subject_of
 from llmchat.web.sse import event_members
 
 _LARGE_CHARS = 2048
@@ -84,7 +85,18 @@ def error(problem: Problem, ref: str | None) -> bytes:
     return frame("error", ref, error=problem.detail, problem=problem.as_json())
 
 
-def message_error(conversation: str, problem: Problem, ref: str | None) -> bytes:
+def refusal(asked: dict[str, Any], problem: Problem, ref: str | None) -> bytes:
+    """The answer to a frame that was refused: of the kind that its sender waits for."""
+    match asked.get("type"):
+        case "llm_request":
+            return llm_error(subject_of(asked), problem, datetime.now(UTC), ref)
+        case "send_message":
+            return message_error(subject_of(asked), problem, ref)
+        case _:
+            return error(problem, ref)
+
+
+def message_error(conversation: str | None, problem: Problem, ref: str | None) -> bytes:
     return frame(
         "message_status",
         ref,

@@ -147,6 +147,12 @@ def ref_of(members: dict[str, Any]) -> str | None:
     return clean(ref) if isinstance(ref, str) and 1 <= len(ref) <= _MOST_REF_CHARS else None
 
 
+def subject_of(members: dict[str, Any]) -> str | None:
+    """What a frame is about, also one that is refused: null when it names no conversation."""
+    id = members.get("conversation_id")
+    return clean(id) if isinstance(id, str) and len(id) <= _MOST_PLACE_CHARS else None
+
+
 def frame_of(members: dict[str, Any]) -> Frame:
     """Raises InvalidFrame and Malformed."""
     kind = members.get("type")

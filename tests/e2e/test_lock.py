@@ -1,0 +1,90 @@
+"""A service that nobody has said anything about is open until somebody makes a key."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from llmchat.access.base import Scope
+from llmchat.access.keys import Keys
+from llmchat.clock import Clock
+from llmchat.engines import open_database, schema_url
+from llmchat.ids import OwnerId
+from llmchat.lock import decided, too_open
+from llmchat.settings import Settings
+from llmchat.store import migrations
+from llmchat.store.keys import SqlKeyStore
+from tests.client import Client
+from tests.service import Service
+
+
+async def test_a_key_locks_the_door_from_the_next_start_on(tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    secret = await _make_key(Settings(data_dir=service.data_dir, discover=False))
+    async with service.running(), service.client() as client:
+        assert "Locked" in service.log
+        assert await _statuses(client, secret) == (401, 200)
+
+
+def test_it_is_decided_without_a_database_and_before_its_first_migration(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, discover=False)
+    assert decided(settings).auth == "open"
+    (tmp_path / "llmchat.db").touch()
+    assert decided(settings).auth == "open"
+    migrations.upgrade(schema_url(settings))
+    assert decided(settings).auth == "open"
+    asyncio.run(_make_key(settings))
+    assert decided(settings).auth == "keys"
+    asyncio.run(_revoke_all(settings))
+    assert decided(settings).auth == "keys"
+    assert decided(settings.model_copy(update={"auth": "open"})).auth == "open"
+    assert decided(settings.model_copy(update={"allow_open": True})).auth == "open"
+
+
+@pytest.mark.parametrize(
+    ("given", "is_refused"),
+    [
+        ({"host": "127.0.0.2"}, False),
+        ({"host": "::1"}, False),
+        ({"host": "localhost"}, False),
+        ({"host": "0.0.0.0"}, True),
+        ({"host": "localhost.example"}, True),
+        ({"host": "0.0.0.0", "allow_open": True}, False),
+        ({"host": "0.0.0.0", "auth": "keys"}, False),
+        ({"cors_origins": ("*",)}, True),
+        ({"cors_origins": ("*",), "auth": "keys"}, False),
+    ],
+)
+def test_what_is_too_open_does_not_start(given: dict[str, object], is_refused: bool) -> None:
+    settings = Settings.model_validate({"auth": "open", **given})
+    assert (too_open(settings) is not None) == is_refused
+
+
+async def _make_key(settings: Settings) -> str:
+    """As `llmchat keys create` does it."""
+    async with _keys(settings) as keys:
+        return (await keys.create(OwnerId("ann"), "", [Scope.ADMIN]))[1]
+
+
+async def _revoke_all(settings: Settings) -> None:
+    async with _keys(settings) as keys:
+        for key in await keys.list():
+            await keys.revoke(key.id)
+
+
+@asynccontextmanager
+async def _keys(settings: Settings) -> AsyncIterator[Keys]:
+    async with AsyncExitStack() as stack:
+        yield Keys(SqlKeyStore(await open_database(settings, stack)), Clock().now)
+
+
+async def _statuses(client: Client, secret: str) -> tuple[int, int]:
+    """Without a key, and with it."""
+    answers = [await client.http.get("/api/me", headers=h) for h in ({}, _bearer(secret))]
+    return answers[0].status_code, answers[1].status_code
+
+
+def _bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
