@@ -1,6 +1,6 @@
 """Send, follow, stop, regenerate, go on."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from llmchat.domain import Note, Turn
@@ -13,8 +13,9 @@ from llmchat.web.deps import Caller, Idempotency, Services, Use
 from llmchat.web.following import stream
 from llmchat.web.openapi import ACCEPTED, STREAM_INSTEAD
 from llmchat.web.problems import documented
+from llmchat.web.routing import Router
 
-router = APIRouter(prefix="/api", tags=["generations"], route_class=Guarded)
+router = Router(prefix="/api", tags=["generations"], route_class=Guarded)
 
 
 @router.post(

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 from pydantic import BeforeValidator
 
 from llmchat.access.base import Scope
@@ -17,9 +17,10 @@ from llmchat.web.auth import Guarded, Me
 from llmchat.web.bounds import USER
 from llmchat.web.deps import Use
 from llmchat.web.problems import documented
+from llmchat.web.routing import Router
 from llmchat.web.schemas import Shape
 
-router = APIRouter(prefix="/api", tags=["usage"], route_class=Guarded)
+router = Router(prefix="/api", tags=["usage"], route_class=Guarded)
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _YEARS = range(2000, 9000)
