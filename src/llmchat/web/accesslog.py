@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import structlog
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llmchat.web.requests import handshake_of
@@ -159,5 +160,6 @@ def _address_of(scope: Scope) -> str | None:
     services = getattr(scope["app"].state, "services", None) if "app" in scope else None
     if services is None:
         return scope["client"][0] if scope.get("client") else None
-    address: str = services.door.address_of(handshake_of(scope))
+    request = Request(scope) if scope["type"] == "http" else handshake_of(scope)
+    address: str = services.door.address_of(request)
     return address

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from llmchat.access.base import Action
 from llmchat.access.oversight import User
@@ -14,9 +14,10 @@ from llmchat.web.auth import Admin, Guarded
 from llmchat.web.deps import Use
 from llmchat.web.paths import PathId
 from llmchat.web.problems import documented
+from llmchat.web.routing import Router
 from llmchat.web.schemas import Shape, Stopped
 
-router = APIRouter(prefix="/api/admin", tags=["admin"], route_class=Guarded)
+router = Router(prefix="/api/admin", tags=["admin"], route_class=Guarded)
 
 
 class LiveGeneration(Shape):

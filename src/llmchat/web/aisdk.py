@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 
 from llmchat.access.base import Principal
 from llmchat.chat.clientchats import ClientChats, Reply
@@ -15,11 +15,12 @@ from llmchat.web.auth import Guarded, Me
 from llmchat.web.deps import Caller, Idempotency, Services, Use
 from llmchat.web.openapi import UI_STREAM
 from llmchat.web.problems import documented
+from llmchat.web.routing import Router
 from llmchat.web.schemas import Shape
 from llmchat.web.sessions import SessionPath
 from llmchat.web.sse import EventStream
 
-router = APIRouter(prefix="/api/chat", tags=["chats"], route_class=Guarded)
+router = Router(prefix="/api/chat", tags=["chats"], route_class=Guarded)
 
 
 class UIStopped(Shape):

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import ConfigDict, Field
 
 from llmchat.access.base import Action
@@ -16,11 +16,12 @@ from llmchat.web.deps import Caller, Use
 from llmchat.web.files import File, archive_of, filed
 from llmchat.web.paths import PathId
 from llmchat.web.problems import documented
+from llmchat.web.routing import Router
 from llmchat.web.schemas import Shape
 from llmchat.wire.bounds import Id
 from llmchat.wire.params import Body
 
-router = APIRouter(prefix="/api/conversations", tags=["conversations"], route_class=Guarded)
+router = Router(prefix="/api/conversations", tags=["conversations"], route_class=Guarded)
 
 _MOST_NAME_CHARS = 60
 # By hand: of a model that is both taken and given, the framework would make two.

@@ -1,6 +1,6 @@
 """Send, follow, stop, regenerate, go on."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from llmchat.domain import Note, Turn
@@ -12,9 +12,10 @@ from llmchat.web.following import stream
 from llmchat.web.openapi import ACCEPTED, STREAM_INSTEAD
 from llmchat.web.paths import PathId
 from llmchat.web.problems import documented
+from llmchat.web.routing import Router
 from llmchat.wire.contents import parts_of, text_of
 
-router = APIRouter(prefix="/api", tags=["generations"], route_class=Guarded)
+router = Router(prefix="/api", tags=["generations"], route_class=Guarded)
 
 
 @router.post(

@@ -6,13 +6,14 @@ from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
-from fastapi import APIRouter
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 
+from llmchat.web.routing import Router
+
 STATIC = Path(str(files("llmchat").joinpath("static")))
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 _CONSOLE = {
     # Without it, the console sends the document to a validator on the internet.

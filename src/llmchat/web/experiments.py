@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from llmchat.access.base import Action
 from llmchat.domain import Status
@@ -15,9 +15,10 @@ from llmchat.web.audit import noting
 from llmchat.web.auth import Admin, Guarded
 from llmchat.web.deps import Use
 from llmchat.web.problems import documented
+from llmchat.web.routing import Router
 from llmchat.web.schemas import Shape
 
-router = APIRouter(prefix="/api/experiments", tags=["experiments"], route_class=Guarded)
+router = Router(prefix="/api/experiments", tags=["experiments"], route_class=Guarded)
 
 NamePath = Annotated[
     str,

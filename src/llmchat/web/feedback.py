@@ -1,6 +1,6 @@
 """What a user thinks of an answer."""
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from llmchat.domain import Feedback
 from llmchat.ids import MessageId
@@ -9,8 +9,9 @@ from llmchat.web.auth import Guarded
 from llmchat.web.deps import Caller, Use
 from llmchat.web.paths import PathId
 from llmchat.web.problems import documented
+from llmchat.web.routing import Router
 
-router = APIRouter(prefix="/api/messages", tags=["conversations"], route_class=Guarded)
+router = Router(prefix="/api/messages", tags=["conversations"], route_class=Guarded)
 
 
 @router.put(

@@ -2,13 +2,14 @@
 
 from typing import Literal
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from llmchat.web import examples
 from llmchat.web.deps import Use
+from llmchat.web.routing import Router
 from llmchat.web.schemas import Shape
 
-router = APIRouter(tags=["health"])
+router = Router(tags=["health"])
 
 
 class Health(Shape):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from llmchat.access.base import Action
 from llmchat.domain import MessageOrder, Wanted
@@ -15,11 +15,12 @@ from llmchat.web.new_conversation import NewConversation
 from llmchat.web.openapi import CONVERSATION_STREAM
 from llmchat.web.paths import PathId
 from llmchat.web.problems import documented
+from llmchat.web.routing import Router
 from llmchat.web.sse import EventStream, conversation_frames
 from llmchat.web.template_bodies import use_of
 from llmchat.wire.bounds import CleanText
 
-router = APIRouter(prefix="/api/conversations", tags=["conversations"], route_class=Guarded)
+router = Router(prefix="/api/conversations", tags=["conversations"], route_class=Guarded)
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="The most items of a page.")]
 Cursor = Annotated[str | None, Query(max_length=96, description="`next_cursor` of the last page.")]

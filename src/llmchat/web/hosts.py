@@ -1,6 +1,7 @@
 """Which names of this server are its own: a page elsewhere can give its own name our address."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import ip_address
 
 from fastapi import Request
@@ -27,15 +28,15 @@ class AllowedHosts:
         self._endings = tuple(name.lower() for name in names if name.startswith("."))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in ("http", "websocket") and not self._any:
-            host = Headers(scope=scope).get("host", "")
-            if not self._knows(_without_port(host)):
-                request = handshake_of(scope) if scope["type"] == "websocket" else Request(scope)
-                await problems.respond(request, _foreign())(scope, receive, send)
-                return
+        asks = scope["type"] in ("http", "websocket") and not self._any
+        if asks and not self._knows(Headers(scope=scope).get("host", "")):
+            request = handshake_of(scope) if scope["type"] == "websocket" else Request(scope)
+            await problems.respond(request, _foreign())(scope, receive, send)
+            return
         await self._app(scope, receive, send)
 
-    def _knows(self, name: str) -> bool:
+    def _knows(self, host: str) -> bool:
+        name = _without_port(host)
         known = name in self._exact or name.endswith(self._endings)
         return known or "." not in name or _is_address(name)
 
@@ -46,6 +47,7 @@ def _without_port(host: str) -> str:
     return bare.lower().removesuffix(".")
 
 
+@lru_cache(maxsize=256)
 def _is_address(name: str) -> bool:
     try:
         ip_address(name.removeprefix("[").removesuffix("]"))

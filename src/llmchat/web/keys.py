@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import ConfigDict, Field
 
 from llmchat.access.base import Action, Allowance, ApiKey, Scope
@@ -15,11 +15,12 @@ from llmchat.web.auth import Admin, Guarded, Me
 from llmchat.web.deps import Use
 from llmchat.web.paths import PathId
 from llmchat.web.problems import documented
+from llmchat.web.routing import Router
 from llmchat.web.schemas import Shape
 from llmchat.wire.bounds import USER, Line
 from llmchat.wire.params import Body
 
-router = APIRouter(prefix="/api", tags=["keys"], route_class=Guarded)
+router = Router(prefix="/api", tags=["keys"], route_class=Guarded)
 
 _MOST_DAYS = 3650
 _EXACT = Decimal("0.000001")

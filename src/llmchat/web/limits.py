@@ -76,7 +76,9 @@ class Limits:
         """Whose request it is. What stands in X-Forwarded-For was written by whoever wanted to, up
         to the last proxy of ours: from there on each names the one before it."""
         address = get_remote_address(request)
-        forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
+        if not (given := request.headers.getlist("x-forwarded-for")):
+            return address
+        forwarded = ",".join(given).split(",")
         for before in reversed(forwarded[-_MOST_HOPS:]):
             if not self._is_proxy(address) or not _is_address(before.strip()):
                 break

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import ConfigDict, Field
 
 from llmchat import domain
@@ -16,12 +16,13 @@ from llmchat.web.chatting import ChatMessage, OpenAIToolCall, openai_calls
 from llmchat.web.deps import Caller, Use
 from llmchat.web.leaving import unless_gone
 from llmchat.web.problems import documented
+from llmchat.web.routing import Router
 from llmchat.web.schemas import Shape
 from llmchat.web.template_bodies import CallTemplate, use_of
 from llmchat.wire.bounds import ModelId, Text
 from llmchat.wire.params import Body, Params
 
-router = APIRouter(prefix="/api/llm", route_class=Guarded)
+router = Router(prefix="/api/llm", route_class=Guarded)
 
 _MOST_MESSAGES = 2000
 _FAILURES = documented(400, 413, 415, 422, 503, 504)

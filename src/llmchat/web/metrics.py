@@ -2,16 +2,17 @@
 
 from hmac import compare_digest
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from llmchat.access.base import Scope
 from llmchat.errors import NotFound
 from llmchat.web.auth import principal_of
 from llmchat.web.deps import Use
 from llmchat.web.problems import documented
+from llmchat.web.routing import Router
 from llmchat.web.watched import Figures
 
-router = APIRouter(tags=["health"])
+router = Router(tags=["health"])
 
 _EXAMPLE = """# HELP llmchat_live_generations Answers that are being written here.
 # TYPE llmchat_live_generations gauge

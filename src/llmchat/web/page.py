@@ -3,13 +3,14 @@
 from os import PathLike, stat_result
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from llmchat.web.docs import STATIC
+from llmchat.web.routing import Router
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 # Trusted Types: no text becomes markup or a script but what DOMPurify made of it. Pictures that
 # are elsewhere stay there: to load one would tell that server who reads what.

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import ConfigDict, Field
 
 from llmchat.access.base import Action
@@ -15,12 +15,13 @@ from llmchat.web.keys import Caller
 from llmchat.web.origin import is_secure, refuse_foreign
 from llmchat.web.paths import PathId
 from llmchat.web.problems import documented
+from llmchat.web.routing import Router
 from llmchat.web.schemas import Shape
 from llmchat.wire.bounds import CleanText
 from llmchat.wire.params import Body
 
-router = APIRouter(prefix="/api/session", tags=["keys"])
-tickets = APIRouter(prefix="/api/generations", tags=["generations"], route_class=Guarded)
+router = Router(prefix="/api/session", tags=["keys"])
+tickets = Router(prefix="/api/generations", tags=["generations"], route_class=Guarded)
 
 
 class SignIn(Body):

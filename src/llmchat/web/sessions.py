@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from pydantic import ConfigDict, Field
 from starlette.convertors import Convertor, register_url_convertor
 
@@ -17,6 +17,7 @@ from llmchat.web.audit import noting
 from llmchat.web.auth import Guarded
 from llmchat.web.deps import Caller, Idempotency, Use
 from llmchat.web.problems import documented
+from llmchat.web.routing import Router
 from llmchat.web.schemas import Shape
 from llmchat.web.template_bodies import TemplateUse, use_of
 from llmchat.wire.bounds import CleanText, ModelId, SessionId, Text
@@ -36,7 +37,7 @@ class _AnyName(Convertor[str]):
 
 
 register_url_convertor("name", _AnyName())
-router = APIRouter(prefix="/api/llm/chat/session", tags=["sessions"], route_class=Guarded)
+router = Router(prefix="/api/llm/chat/session", tags=["sessions"], route_class=Guarded)
 
 SessionPath = Annotated[
     CleanText,

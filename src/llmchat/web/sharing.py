@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import Path, Request, Response
 from pydantic import ConfigDict, Field
 
 from llmchat.access.base import Action
@@ -16,12 +16,13 @@ from llmchat.web.deps import Caller, Use
 from llmchat.web.history import Cursor, Limit
 from llmchat.web.paths import PathId
 from llmchat.web.problems import documented
+from llmchat.web.routing import Router
 from llmchat.web.schemas import Shape
 from llmchat.wire.bounds import USER
 from llmchat.wire.params import Body
 
-router = APIRouter(prefix="/api/conversations", tags=["sharing"], route_class=Guarded)
-links = APIRouter(prefix="/api/shared", tags=["sharing"])
+router = Router(prefix="/api/conversations", tags=["sharing"], route_class=Guarded)
+links = Router(prefix="/api/shared", tags=["sharing"])
 
 PathUser = Annotated[
     str, Path(pattern=USER, max_length=128, description="The name of a user, as keys have it.")

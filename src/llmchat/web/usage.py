@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 from pydantic import BeforeValidator
 
 from llmchat.access.base import Scope
@@ -16,10 +16,11 @@ from llmchat.ids import OwnerId
 from llmchat.web.auth import Guarded, Me
 from llmchat.web.deps import Use
 from llmchat.web.problems import documented
+from llmchat.web.routing import Router
 from llmchat.web.schemas import Shape
 from llmchat.wire.bounds import USER
 
-router = APIRouter(prefix="/api", tags=["usage"], route_class=Guarded)
+router = Router(prefix="/api", tags=["usage"], route_class=Guarded)
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _YEARS = range(2000, 9000)

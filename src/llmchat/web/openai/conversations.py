@@ -3,7 +3,7 @@ https://platform.openai.com/docs/api-reference/conversations"""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 from fastapi.responses import JSONResponse
 
 from llmchat.domain import Conversation
@@ -27,8 +27,9 @@ from llmchat.web.openai.response_shapes import (
     OpenAIItem,
 )
 from llmchat.web.paths import PathId
+from llmchat.web.routing import Router
 
-router = APIRouter(prefix="/v1/conversations", tags=["openai"], route_class=Guarded)
+router = Router(prefix="/v1/conversations", tags=["openai"], route_class=Guarded)
 
 ItemPath = Annotated[
     str,

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Request, Response
+from fastapi import Header, Path, Request, Response
 
 from llmchat.domain import Model
 from llmchat.errors import UnknownModel
@@ -15,9 +15,10 @@ from llmchat.web.openai.keeping import kept
 from llmchat.web.openai.requests import ChatRequest
 from llmchat.web.openai.shapes import ChatCompletion, OpenAIModel, OpenAIModels, TextCompletion
 from llmchat.web.openai.text_requests import TextRequest
+from llmchat.web.routing import Router
 from llmchat.wire.bounds import CleanText
 
-router = APIRouter(prefix="/v1", tags=["openai"], route_class=Guarded)
+router = Router(prefix="/v1", tags=["openai"], route_class=Guarded)
 
 ConversationHeader = Annotated[
     str | None,

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from llmchat.web.auth import Guarded, Me
 from llmchat.web.deps import Caller, Idempotency, Use
@@ -14,8 +14,9 @@ from llmchat.web.openai.response_input import items_of
 from llmchat.web.openai.response_items import After, Limit, Order, in_order, page_of
 from llmchat.web.openai.response_shapes import DeletedResponse, ItemList, OpenAIResponse
 from llmchat.web.paths import PathId
+from llmchat.web.routing import Router
 
-router = APIRouter(prefix="/v1/responses", tags=["openai"], route_class=Guarded)
+router = Router(prefix="/v1/responses", tags=["openai"], route_class=Guarded)
 
 
 @router.post(

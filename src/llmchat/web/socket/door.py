@@ -4,7 +4,7 @@ a key."""
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from starlette.exceptions import HTTPException
 from starlette.websockets import WebSocket
 
@@ -13,6 +13,7 @@ from llmchat.web.deps import services_of
 from llmchat.web.origin import refuse_elsewhere
 from llmchat.web.problems import documented
 from llmchat.web.requests import handshake_of
+from llmchat.web.routing import Router
 from llmchat.web.schemas import Shape
 from llmchat.web.socket.connection import Connection
 from llmchat.web.socket.session import Session
@@ -21,8 +22,8 @@ from llmchat.web.socketwire import PATH
 SUBPROTOCOL = "llmchat.v1"
 _UPGRADE_REQUIRED = 426
 
-router = APIRouter(tags=["conversations"])
-tickets = APIRouter(prefix=PATH, tags=["conversations"], route_class=Guarded)
+router = Router(tags=["conversations"])
+tickets = Router(prefix=PATH, tags=["conversations"], route_class=Guarded)
 
 
 class SocketTicket(Shape):
