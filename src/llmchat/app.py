@@ -103,9 +103,8 @@ async def _open(settings: Settings, eyes: Instruments, stack: AsyncExitStack) ->
     )
     generations = SqlGenerationStore(engines.database, clock.now)
     budget = Budget(tokens, models, most_tokens=settings.max_history_tokens)
-    announcements = await open_webhooks(
-        settings, engines, clock, stack, eyes.meters.webhooks, version=VERSION
-    )
+    watched = eyes.meters.webhooks
+    announcements = await open_webhooks(settings, engines, clock, stack, watched, version=VERSION)
     alarm, noted = announcements.used_up, eyes.meters.spent.noted
     paying = answering.spending(settings, engines.database, prices, clock, tokens, alarm, noted)
     spending = await stack.enter_async_context(paying)

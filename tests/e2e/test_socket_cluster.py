@@ -30,8 +30,7 @@ async def test_a_room_is_one_room_on_all_processes(tmp_path: Path) -> None:
         ann, bob = (_key(first.base_url, admin, user) for user in ("ann", "bob"))
         with httpx2.Client(base_url=first.base_url, headers=ann) as client:
             id = client.post("/api/conversations", json=ECHO).json()["id"]
-            member = {"user": "bob", "role": "editor"}
-            client.post(f"/api/conversations/{id}/members", json=member).raise_for_status()
+            _let_bob_in(client, id, "editor")
         async with (
             joined(first.base_url, id, ann) as here,
             joined(second.base_url, id, bob) as there,
@@ -53,12 +52,10 @@ async def test_a_room_is_one_room_on_all_processes(tmp_path: Path) -> None:
                 f["message"]["id"] for f in there.of("message")
             ]
             with httpx2.Client(base_url=first.base_url, headers=ann) as client:
-                member = {"user": "bob", "role": "viewer"}
-                client.post(f"/api/conversations/{id}/members", json=member).raise_for_status()
+                _let_bob_in(client, id, "viewer")
                 assert (await there.until("conversation"))["conversation"]["role"] == "viewer"
                 assert (await here.until("conversation"))["conversation"]["role"] == "owner"
-                member = {"user": "bob", "role": "editor"}
-                client.post(f"/api/conversations/{id}/members", json=member).raise_for_status()
+                _let_bob_in(client, id, "editor")
             # Over another process it is the same message.
             async with opened(first.base_url, bob) as other:
                 await other.asked("send_message", **ticket)
@@ -74,6 +71,11 @@ async def test_a_room_is_one_room_on_all_processes(tmp_path: Path) -> None:
                 with httpx2.Client(base_url=first.base_url, headers=ann) as client:
                     client.delete(f"/api/conversations/{id}/members/bob").raise_for_status()
                 assert (await back.until("left"))["reason"] == "removed"
+
+
+def _let_bob_in(client: httpx2.Client, id: str, role: str) -> None:
+    member = {"user": "bob", "role": role}
+    client.post(f"/api/conversations/{id}/members", json=member).raise_for_status()
 
 
 def _first_key(log: str) -> str:
