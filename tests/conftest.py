@@ -4,10 +4,20 @@ import random
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import distributed
 from tests.programs import program
 from tests.service import Service
+
+# A busy machine misses any deadline, and is slow to draw what costs nothing. A test that is run
+# again has another instance of its class, and would fail for that alone.
+settings.register_profile(
+    "llmchat",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors],
+)
+settings.load_profile("llmchat")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

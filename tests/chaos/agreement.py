@@ -47,13 +47,15 @@ async def read_patiently(reader: Reader) -> Reader:
 
 async def send_patiently(
     client: Client, conversation: str, content: str, *, key: str, **fields: Any
-) -> httpx2.Response:
+) -> tuple[httpx2.Response, bool]:
     """With the same key again for as long as the answer is 503: where many send at once on a busy
-    machine, a database that is only slow looks like one that is away."""
+    machine, a database that is only slow looks like one that is away. Also whether it ever did."""
+    refused = False
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             response = await client.try_send(conversation, content, key=key, **fields)
             if response.status_code != 503:
-                return response
+                return response, refused
+            refused = True
             # Who comes back at once is what keeps it slow.
             await asyncio.sleep(int(response.headers["retry-after"]))

@@ -66,14 +66,19 @@ class News:
         while True:
             happened = await self._heard.get()
             try:
-                news = [await self._read(happened, *item) for item in happened.news]
-            except NotFound:
-                continue  # Deleted since, which is announced, too.
+                news = [await self._known(happened, *item) for item in happened.news]
             except StorageUnavailable as error:
                 _log.warning("News cannot be read", error=error.detail)
                 self._feed.lose(happened.conversation_id)
                 continue
-            self._feed.announce(happened.conversation_id, *news)
+            self._feed.announce(happened.conversation_id, *(it for it in news if it is not None))
+
+    async def _known(self, happened: Happened, kind: Kind, id: str) -> Announcement | None:
+        """None also for what only a newer version knows, while both run."""
+        try:
+            return await self._read(happened, kind, id)
+        except NotFound:
+            return None  # Gone since, which is announced, too.
 
     async def _read(self, happened: Happened, kind: Kind, id: str) -> Announcement:
         owner, conversation = happened.owner, happened.conversation_id

@@ -49,7 +49,8 @@ class SharingService:
         return await self._members.list(user, id)
 
     async def remove(self, caller: OwnerId, id: ConversationId, user: OwnerId) -> None:
-        """Members may remove themselves. What they read of it ends at once."""
+        """Members may remove themselves. Their streams of it end: the conversation's at once,
+        those of its answers within seconds."""
         await self._members.remove(caller, id, user)
         self._news.announce(caller, id, MemberRemoved(user))
 

@@ -1,6 +1,7 @@
 """A whole conversation as one stream: a snapshot, then everything that happens in it."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +19,7 @@ from llmchat.chat.feed import (
     Subscription,
 )
 from llmchat.domain import CallerRole, Conversation
-from llmchat.errors import LogGone, ShuttingDown
+from llmchat.errors import BadCursor, LogGone, ShuttingDown, StorageUnavailable
 from llmchat.events import Entry, ToolCall, fold, whole_calls
 from llmchat.ids import ConversationId, GenerationId, MessageId, OwnerId
 from llmchat.store.base import ConversationStore
@@ -27,6 +28,10 @@ from llmchat.tokenlog.base import TokenLog
 
 # What a stalled watcher may pin: so many batches of tokenlog.base.BATCH_CHARS at the most.
 _MOST_WAITING = 2
+# How long a storage that is away is left alone.
+_AGAIN_SECONDS = 1.0
+# Of how many answers the announcement may come behind the end.
+_MOST_LATE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +96,15 @@ class ConversationWatch:
         self, owner: OwnerId, id: ConversationId, idle_seconds: float
     ) -> AsyncGenerator[Sight, None]:
         with self._feed.subscribe(id) as subscription:
-            behind = True
-            while behind:
+            behind, seen = True, False
+            while behind and not (seen and self._feed.released):
                 # Another one for each snapshot: what the last one still held is older than this.
                 watcher = _Watcher(self._log, subscription, idle_seconds)
                 try:
                     # Subscribed before looking: what happens in between is told twice, not never.
                     snapshot = await self._look(owner, id, watcher)
                     yield snapshot
-                    role = snapshot.conversation.role
+                    seen, role = True, snapshot.conversation.role
                     async for sight in watcher.sights():
                         if sight == MemberRemoved(owner):
                             return
@@ -107,9 +112,15 @@ class ConversationWatch:
                             role = sight.role if sight.user == owner else role
                         else:
                             yield _as_seen(sight, role)
+                    behind = watcher.behind
+                except StorageUnavailable:
+                    if not seen:
+                        raise
+                    # Whoever is there stays, and sees it all again when the storage is back.
+                    yield Idle()
+                    await asyncio.sleep(_AGAIN_SECONDS)
                 finally:
                     await watcher.aclose()
-                behind = watcher.behind
 
     async def _look(self, owner: OwnerId, id: ConversationId, watcher: "_Watcher") -> Snapshot:
         conversation = await self._conversations.get(owner, id)
@@ -155,11 +166,13 @@ class _Watcher:
         self._waiting: asyncio.Queue[Sight | None] = asyncio.Queue(_MOST_WAITING)
         self.behind = False
         self._followed: set[GenerationId] = set()
+        self._ended: deque[GenerationId] = deque(maxlen=_MOST_LATE)
         self._tasks = TaskSet()
         self._tasks.spawn(self._listen(), name="conversation feed")
 
     def follow(self, id: GenerationId, after: int = 0) -> None:
-        if id not in self._followed:
+        # What began before the snapshot may be announced behind it, and behind its own end.
+        if id not in self._followed and id not in self._ended:
             self._followed.add(id)
             self._tasks.spawn(self._read(id, after), name=f"watch {id}")
 
@@ -195,5 +208,10 @@ class _Watcher:
                 await self._waiting.put(GenerationEvents(id, entries))
         except LogGone:
             return  # Deleted while we watched; the conversation's own news says so.
+        except (StorageUnavailable, BadCursor):
+            # Another snapshot knows what this can no longer tell.
+            self.behind = True
+            await self._waiting.put(None)
         finally:
             self._followed.discard(id)
+            self._ended.append(id)
