@@ -257,6 +257,64 @@ async def test_a_chat_begins_with_a_template(signed: Signed, past: Past) -> None
     assert signed.complaints == []
 
 
+async def test_what_was_chosen_for_a_new_chat_waits_for_it(signed: Signed, past: Past) -> None:
+    tab, page = await signed.open("", by="bob", viewport=WIDE)
+    await tab.button("Settings of this chat").click()
+    await page.get_by_label("System prompt").fill("Be brief.")
+    await tab.button("Save").click()
+    await tab.button("Begin with a template").click()
+    await tab.dialog.get_by_label("Template").select_option("support")
+    await tab.dialog.get_by_label("product").fill("Cars")
+    await tab.button("Begin with it").click()
+    await expect(tab.model).to_contain_text("demo/echo")
+    await tab.model.click()
+    demo = page.get_by_role("group", name="demo")
+    await demo.get_by_role("option", name="story").click()
+
+    await goes_on_elsewhere(tab, past)
+    await tab.go(None)
+    await expect(page.locator("#beginning")).to_contain_text("product: Cars")
+    await expect(tab.model).to_contain_text("demo/story")
+    await tab.button("Change").click()
+    await tab.dialog.get_by_label("product").fill("Bikes")
+    await tab.button("Begin with it").click()
+    await expect(page.locator("#beginning")).to_contain_text("product: Bikes")
+    await page.reload()
+    await expect(page.locator("#beginning")).to_contain_text("product: Bikes")
+    await expect(tab.model).to_contain_text("demo/story")
+    await own_prompt_waits_behind_the_template(tab)
+    assert signed.complaints == []
+
+
+async def goes_on_elsewhere(tab: ShellTab, past: Past) -> None:
+    """A message in one old chat, and a look at another."""
+    one, other = [
+        (await past.ask("POST", "/api/conversations", {"title": title}, by="bob"))["id"]
+        for title in ("One", "Another")
+    ]
+    await tab.go(one)
+    await expect(tab.page).to_have_title("One · llmchat")
+    await tab.composer.fill("How are you?")
+    await tab.press("Enter")
+    answer = tab.page.get_by_label("Answer", exact=True)
+    await expect(answer).to_contain_text("How are you?")
+    await tab.go(other)
+    await expect(tab.page).to_have_title("Another · llmchat")
+
+
+async def own_prompt_waits_behind_the_template(tab: ShellTab) -> None:
+    prompt = tab.page.get_by_label("System prompt")
+    await tab.button("Settings of this chat").click()
+    await expect(prompt).to_be_disabled()
+    await expect(prompt).to_have_value("")
+    await expect(tab.dialog).to_contain_text("The template support is the system prompt.")
+    await tab.button("Clear all").click()
+    await tab.button("Save").click()
+    await tab.button("Begin without the template").click()
+    await tab.button("Settings of this chat").click()
+    await expect(prompt).to_have_value("Be brief.")
+
+
 async def test_an_experiment_runs_and_says_what_it_does_not_know(
     signed: Signed, past: Past
 ) -> None:

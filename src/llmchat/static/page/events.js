@@ -6,6 +6,7 @@
  * - `place`: another conversation was opened, or none (`null`)
  * - `view`: a view was opened above the conversation, or closed (`null`)
  * - `conversation`: its settings, its title or its active branch changed, here or elsewhere
+ * - `made`: a conversation was made with what was chosen for a new one; the next one begins anew
  * - `template`: a new conversation is to begin with another template, or with none (`null`)
  * - `deleted`: a conversation is gone, here or elsewhere
  * - `members`: somebody became a member of a conversation, or is none any more

@@ -103,6 +103,8 @@ export interface Beginning {
   name: string;
   /** Who answers, where nobody chooses. */
   model: string | null;
+  /** Who was chosen by hand to answer. */
+  picked: string | null;
   variables: Record<string, string>;
 }
 
@@ -120,6 +122,8 @@ export interface EventMap {
   place: string | null;
   view: View | null;
   conversation: Conversation;
+  /** Its id. */
+  made: string;
   template: Beginning | null;
   deleted: string;
   members: string;

@@ -112,7 +112,8 @@ class Composer {
     this.#keep();
     const images = this.#images.take();
     const choice = isInRoom ? { ...choices.current(), on_busy: /** @type {const} */ ("queue") } : choices.current();
-    this.#outbox.add({ conversation: place.id, text, images, choice, draft: choices.draft(), isInRoom });
+    const draft = place.id === null ? choices.draft() : {};
+    this.#outbox.add({ conversation: place.id, text, images, choice, draft, isInRoom });
     this.#app.events.tell("sent", null);
     this.#question.focus();
   }

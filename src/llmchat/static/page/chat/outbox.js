@@ -166,6 +166,7 @@ export class Outbox {
     letter.conversation = id;
     this.#keep(letter);
     if (isHere && this.#app.place.id === null) this.#app.place.open(id, { replace: true });
+    this.#app.events.tell("made", id);
     return id;
   }
 

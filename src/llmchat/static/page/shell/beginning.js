@@ -15,8 +15,6 @@ const SHOWN_CHARS = 60;
 
 /** @type {Beginning | null} */
 let chosen = restored();
-/** Whether a conversation is being made with it. */
-let used = false;
 
 /** What the conversation that does not exist yet begins with. */
 export const beginning = () => chosen;
@@ -57,15 +55,11 @@ export function showBeginning(app) {
   events.on("place", () => { show(); void look(); });
   events.on("view", (view) => { if (!view) void look(); });
   events.on("template", show);
-  events.on("conversation", () => {
-    if (used) choose(app, null);
-    used = false;
-  });
+  events.on("made", () => choose(app, null));
 
   const draft = choices.draft;
   choices.draft = () => {
     if (!chosen) return draft();
-    used = true;
     // The template is the system prompt.
     const { system_prompt, ...rest } = draft();
     return { ...rest, template: { name: chosen.name, variables: chosen.variables } };
@@ -73,14 +67,24 @@ export function showBeginning(app) {
   events.tell("template", chosen);
 }
 
+/** Who answers instead of the template's model, where there is a template. @param {string} model */
+export function pick(model) {
+  if (chosen) keep({ ...chosen, picked: model });
+}
+
 /** @param {import("../types").App} app @param {Beginning | null} next */
 function choose({ events }, next) {
+  keep(next);
+  events.tell("template", next);
+}
+
+/** @param {Beginning | null} next */
+function keep(next) {
   chosen = next;
   try {
     if (next) sessionStorage.setItem(KEY, JSON.stringify(next));
     else sessionStorage.removeItem(KEY);
   } catch { /* Then a reload forgets it. */ }
-  events.tell("template", next);
 }
 
 /** A reload does not lose it. @returns {Beginning | null} */
@@ -101,7 +105,7 @@ function restored() {
 export function beginWith(app, templates) {
   const [first] = templates;
   const take = (/** @type {Template} */ { name, model }, /** @type {Record<string, string>} */ variables) => {
-    choose(app, { name, model, variables });
+    choose(app, { name, model, picked: chosen?.name === name ? chosen.picked : null, variables });
     newChat(app);
   };
   if (templates.length === 1 && !first.variables.length) return take(first, {});

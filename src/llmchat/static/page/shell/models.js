@@ -1,6 +1,7 @@
 /** Which model answers next: the button in the top bar, and what the conversation has chosen. */
 
 import { byId, element, icon } from "../dom.js";
+import { beginning, pick } from "./beginning.js";
 import { Catalogue } from "./catalogue.js";
 import { toastProblem } from "./dialogs.js";
 import { ICONS } from "./icons.js";
@@ -19,8 +20,8 @@ export function showModels(app) {
   const catalogue = new Catalogue(api);
   /** @type {{ id: string | null, model: string | null }} What was chosen here, and may not be stored yet. */
   let chosen = { id: null, model: kept() };
-  /** @type {string | null} What the template says with which a new conversation begins. */
-  let suggested = null;
+  /** What the template says with which a new conversation begins. */
+  const suggested = () => beginning()?.model ?? null;
   /** @type {{ id: string, model: string | null } | null} Who answered last, where nothing is chosen. */
   let last = null;
 
@@ -33,7 +34,7 @@ export function showModels(app) {
   /** @returns {string | null} The model of the open conversation; null: the server's default. */
   function current() {
     if (chosen.id === place.id && chosen.model && !isGone(chosen.model)) return chosen.model;
-    if (place.id === null) return suggested;
+    if (place.id === null) return suggested();
     if (conversation.current?.id === place.id && conversation.current.model) return conversation.current.model;
     return last?.id === place.id ? last.model : null;
   }
@@ -61,7 +62,7 @@ export function showModels(app) {
     chosen = { id, model };
     keep(model);
     show();
-    if (id === null) return;
+    if (id === null) return pick(model);
     try {
       events.tell("conversation", await api.patch(`/api/conversations/${id}`, { model }));
     } catch (error) {
@@ -104,20 +105,17 @@ export function showModels(app) {
   });
   const beginAnew = () => {
     // A new conversation that got its id keeps what was chosen for it.
-    if (place.id === null) chosen = { id: null, model: suggested ? null : kept() };
+    if (place.id === null) chosen = { id: null, model: beginning()?.picked ?? (suggested() ? null : kept()) };
     show();
   };
   events.on("place", beginAnew);
-  events.on("template", (template) => {
-    suggested = template?.model ?? null;
-    beginAnew();
-  });
+  events.on("template", beginAnew);
   events.on("signed-in", () => void load());
   void load();
 
   choices.current = () => ({ model: place.id === null ? undefined : current() ?? undefined });
   // An experiment may compare models: what the template says is for the server to say.
-  choices.draft = () => ({ model: (current() === suggested ? null : current()) ?? undefined });
+  choices.draft = () => ({ model: (current() === suggested() ? null : current()) ?? undefined });
 }
 
 /** What was chosen last is what a new conversation begins with. @returns {string | null} */

@@ -13,8 +13,6 @@ const ANSWERS = /** @type {const} */ ([["always", "Every message"], ["addressed"
 const THINKING = /** @type {const} */ ([["", "As the server has it"], ["false", "Think"], ["true", "Skip thinking"]]);
 
 let mark = () => {};
-/** Whether a conversation is being made from the draft. */
-let used = false;
 
 /** @typedef {{ system_prompt: string | null, params: Record<string, unknown>, reply_mode: "always" | "addressed" }} Settings */
 
@@ -29,16 +27,15 @@ export function showSettings(app) {
     button.disabled = place.id !== null && conversation.current?.role === "viewer";
   };
   events.on("place", mark);
-  events.on("conversation", () => {
-    if (used) forget();
-    used = false;
+  events.on("made", () => {
+    forget();
+    mark();
   });
   events.on("conversation", mark);
 
   const model = choices.draft;
   choices.draft = () => {
     const { system_prompt, params, reply_mode } = draft();
-    used = true;
     return {
       ...model(),
       ...(system_prompt ? { system_prompt } : {}),
@@ -76,10 +73,14 @@ function forget() {
 export async function openSettings(app) {
   if (document.querySelector("dialog[open]")) return;
   const now = settingsOf(app);
-  const prompt = element("textarea", { id: "system-prompt", rows: 5, dir: "auto", maxLength: MOST_PROMPT_CHARS, value: now.system_prompt ?? "", placeholder: "What every model in this conversation is told first" });
-  const template = app.place.id === null ? beginning() : app.conversation.current?.template;
-  // A conversation that is yet to be made has one or the other.
-  prompt.disabled = app.place.id === null && !!template;
+  const isNew = app.place.id === null;
+  const template = isNew ? beginning() : app.conversation.current?.template;
+  // A conversation that is yet to be made has one or the other; the prompt waits until the template is left.
+  const isTemplates = isNew && !!template;
+  const prompt = element("textarea", {
+    id: "system-prompt", rows: 5, dir: "auto", maxLength: MOST_PROMPT_CHARS, disabled: isTemplates,
+    value: isTemplates ? "" : now.system_prompt ?? "", placeholder: isTemplates ? "" : "What every model in this conversation is told first",
+  });
   const fields = FIELDS.map((field) => control(field, now.params[field.name]));
   const thinking = element("select", { id: "param-skip_thinking" }, ...THINKING.map(([value, label]) => element("option", { value }, label)));
   thinking.value = show(now.params.skip_thinking);
@@ -95,7 +96,7 @@ export async function openSettings(app) {
   };
   const form = element("form", { class: "settings", method: "dialog", noValidate: true },
     element("label", { class: "field" }, element("span", {}, "System prompt"), prompt,
-      template && element("span", { class: "hint" }, `From the template ${template.name}.`)),
+      template && element("span", { class: "hint" }, isNew ? `The template ${template.name} is the system prompt.` : `Began with the template ${template.name}.`)),
     element("label", { class: "field" }, element("span", {}, "The model answers"), answers,
       element("span", { class: "hint" }, "Of several people who talk, not everybody wants an answer every time.")),
     element("div", { class: "grid" }, ...fields.map(({ element: row }) => row),
@@ -114,7 +115,7 @@ export async function openSettings(app) {
     save.disabled = true;
     try {
       await store(app, {
-        system_prompt: prompt.value.trim() ? prompt.value : null,
+        system_prompt: isTemplates ? now.system_prompt : prompt.value.trim() ? prompt.value : null,
         params,
         reply_mode: answers.value === "addressed" ? "addressed" : "always",
       });
