@@ -488,6 +488,15 @@ async def test_a_watch_comes_back_with_what_is_and_tells_nothing_twice() -> None
     assert live.tool_calls == [ToolCall(7, None, "look", "{")]
 
 
+async def test_a_watch_that_only_ever_breaks_is_given_up() -> None:
+    broken = [events(snapshot(), part(7, 7, "X"))] * 200
+    server = Scripted([http("200 OK", json.dumps(DETAILS).encode()), *broken])
+    async with server.running(patience_seconds=0.5) as client:
+        conversation = await client.conversation("conv_1")
+        with pytest.raises(Unavailable, match="broken stream"):
+            [happening async for happening in conversation.watch()]
+
+
 async def test_a_watch_ends_where_nobody_may_watch_any_more() -> None:
     lost = http("404 Not Found", b'{"type": "not_found", "title": "t", "status": 404}')
     server = Scripted([http("200 OK", json.dumps(DETAILS).encode()), events(snapshot()), lost])

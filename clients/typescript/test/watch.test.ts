@@ -28,6 +28,7 @@ function snapshot(title: string, ...generations: object[]): string {
 }
 
 const LIVE = { id: "gen_1", message_id: "msg_2", model: "m", text: "one ", reasoning: "", tool_calls: [{ index: 7, id: null, name: "look", arguments: "{" }], offset: 3 };
+const TYPING = said("typing", { user: "ann", typing: true });
 const DELETED = said("conversation", { deleted: true });
 
 function watch(baseUrl: string, options: ReadingOptions = {}) {
@@ -103,6 +104,17 @@ test("what is told twice comes once, and a gap or nonsense is a lost connection"
     ...["snapshot", "delta", "finished", "typing", "snapshot", "snapshot", "snapshot", "snapshot", "snapshot", "deleted"],
   ]);
   assert.deepEqual([asked.length, watching.answers.size], [5, 0]);
+});
+
+test("a watch that only ever breaks is given up, and one that tells something is not", async (t) => {
+  const broken = stream([HINT + snapshot("Foxes"), delta("gen_1", 7, 7, "X")]);
+  const breaking = await served(t, broken, broken, broken, stream([snapshot("Foxes") + DELETED]));
+  await assert.rejects(all(watch(breaking.baseUrl, { attempts: 3 })), Problem);
+  assert.equal(breaking.asked.length, 3);
+  const telling = Array.from({ length: 5 }, (_, turn) => stream([HINT + snapshot("Foxes"), turn % 2 ? HEARTBEAT : TYPING]));
+  const { baseUrl, asked } = await served(t, ...telling, stream([snapshot("Foxes") + DELETED]));
+  await all(watch(baseUrl, { attempts: 2 }));
+  assert.equal(asked.length, 6);
 });
 
 test("silence is a lost connection, and heartbeats are none", async (t) => {
