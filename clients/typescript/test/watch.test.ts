@@ -48,7 +48,7 @@ test("tells all that happens, and what an answer has become", async (t) => {
       HINT + snapshot("Foxes"),
       said("message", { id: "msg_1", role: "user", content: "hello" }) + started("gen_1"),
       HEARTBEAT + delta("gen_1", 2, 3, "one ") + delta("gen_1", 4, 4, "two"),
-      said("typing", { user: "ann", typing: true }) + said("something newer", { seven: 7 }),
+      TYPING + said("something newer", { seven: 7 }) + said("rated", { generation_id: "gen_1", stars: 5 }),
       said("conversation", { id: "conv_1", title: "Hens" }) + finished("gen_1", 5) + DELETED,
     ]),
   );
@@ -56,7 +56,7 @@ test("tells all that happens, and what an answer has become", async (t) => {
   assert.equal(watching.conversation, null);
   const events = await all(watching);
   assert.deepEqual(events.map(({ type }) => type), [
-    ...["snapshot", "message", "started", "delta", "delta", "typing", "something newer", "conversation", "finished", "deleted"],
+    ...["snapshot", "message", "started", "delta", "delta", "typing", "something newer", "rated", "conversation", "finished", "deleted"],
   ]);
   assert.deepEqual(events[1], { type: "message", message: { id: "msg_1", role: "user", content: "hello" } });
   assert.deepEqual(events[5], { type: "typing", user: "ann", typing: true });
@@ -87,8 +87,7 @@ test("a lost connection is followed by another one, which begins with what is", 
 });
 
 test("what is told twice comes once, and a gap or nonsense is a lost connection", async (t) => {
-  const typing = said("typing", { user: "ann", typing: true });
-  const twice = started("gen_1") + typing;
+  const twice = started("gen_1") + TYPING;
   const gap = delta("gen_2", 2, 2, "four");
   const { baseUrl, asked } = await served(
     t,
