@@ -468,6 +468,7 @@ async def test_a_watch_comes_back_with_what_is_and_tells_nothing_twice() -> None
             events(snapshot(), told("later", user="ann"), told("typing", user="ann", typing=True)),
             events(snapshot(), "event: message\ndata: 7"),
             events(snapshot(), told("message", id="msg_1")),
+            events(snapshot(), told("delta", generation_id="gen_1", offset=[])),
             events(snapshot(), told("conversation", deleted=True), part(1, 1, "never")),
         ]
     )
@@ -479,8 +480,7 @@ async def test_a_watch_comes_back_with_what_is_and_tells_nothing_twice() -> None
         *("Snapshot", "AnswerEvent", "AnswerEvent"),
         "Snapshot",
         *("Snapshot", "TypingChanged"),
-        "Snapshot",
-        "Snapshot",
+        *("Snapshot", "Snapshot", "Snapshot"),
         *("Snapshot", "ConversationDeleted"),
     ]
     assert isinstance(happenings[0], Snapshot)
