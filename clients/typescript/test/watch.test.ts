@@ -116,20 +116,25 @@ test("a watch that only ever breaks is given up, and one that tells something is
   assert.equal(asked.length, 6);
 });
 
-test("silence is a lost connection, and heartbeats are none", async (t) => {
+test("silence is a lost connection", async (t) => {
+  const { baseUrl, asked } = await served(t, stream([HINT + snapshot("Foxes")], "silence"), stream([snapshot("Foxes") + DELETED]));
+  const events = await all(watch(baseUrl, { silenceSeconds: 1 }));
+  assert.deepEqual([events.map(({ type }) => type), asked.length], [["snapshot", "snapshot", "deleted"], 2]);
+});
+
+test("heartbeats are no silence", async (t) => {
   const beating = (_: unknown, response: import("node:http").ServerResponse) => {
     response.writeHead(200, { "Content-Type": "text/event-stream" }).write(HINT + snapshot("Foxes"));
     let beats = 0;
     const timer = setInterval(() => {
-      response.write((beats += 1) < 10 ? HEARTBEAT : said("typing", { user: "ann", typing: true }));
-      if (beats === 10) clearInterval(timer);
-    }, 50);
+      response.write((beats += 1) < 14 ? HEARTBEAT : DELETED);
+      if (beats === 14) clearInterval(timer);
+    }, 250);
     response.on("close", () => clearInterval(timer));
   };
-  const { baseUrl, asked } = await served(t, beating, stream([snapshot("Foxes") + DELETED]));
-  const events = await all(watch(baseUrl, { silenceSeconds: 0.4 }));
-  assert.deepEqual(events.map(({ type }) => type), ["snapshot", "typing", "snapshot", "deleted"]);
-  assert.equal(asked.length, 2);
+  const { baseUrl, asked } = await served(t, beating);
+  const events = await all(watch(baseUrl, { silenceSeconds: 3 }));
+  assert.deepEqual([events.map(({ type }) => type), asked.length], [["snapshot", "deleted"], 1]);
 });
 
 for (const [status, type] of [[401, "unauthenticated"], [403, "forbidden"], [404, "not_found"]] as const) {
