@@ -400,7 +400,7 @@ async def test_who_watches_is_told_all_that_happens_to_the_end(chats: Chats) -> 
 
 async def test_a_watch_that_begins_in_mid_answer_has_all_of_it(chats: Chats) -> None:
     conversation = await chats.create()
-    answer = await conversation.send("go", **story(400, 400))
+    answer = await conversation.send("go", **story(5000, 50))
     async with aclosing(answer.pieces()) as pieces:
         await anext(pieces)
     text, last = "", 0
@@ -415,6 +415,7 @@ async def test_a_watch_that_begins_in_mid_answer_has_all_of_it(chats: Chats) -> 
                 text += entry.event.text if isinstance(entry.event, Delta) else ""
                 if isinstance(entry.event, Finished):
                     break
+                await answer.stop()
     assert text == await answer
 
 

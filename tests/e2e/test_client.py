@@ -31,6 +31,8 @@ from llmchat.errors import (
     Unavailable,
 )
 from llmchat.events import Delta, Entry, ToolCall
+from llmchat.remote.patience import Patience
+from llmchat.remote.reading import Line
 from llmchat.remote.refusals import problem_of
 from llmchat.tasks import TaskSet
 from tests.client import connect
@@ -47,7 +49,6 @@ STORY: dict[str, Any] = {
 }
 ECHO: dict[str, Any] = {"model": "demo/echo", "params": {"extra": UNPACED}}
 QUICK: dict[str, Any] = {"first_retry_seconds": 0.05}
-BEAT_SECONDS = 0.05
 
 
 @pytest.fixture(scope="module")
@@ -286,11 +287,12 @@ def test_a_limit_that_takes_too_long_is_raised_with_what_it_is(tmp_path: Path) -
 @dataclass
 class Scripted:
     """A server that answers each request with the next of its lines, and remembers the requests.
-    Before each heartbeat it waits for a moment."""
+    With each heartbeat a second passes on its clock, `beats`."""
 
     answers: list[bytes]
     requests: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
+    beats: int = 0
 
     @asynccontextmanager
     async def running(self, **habits: Any) -> AsyncIterator[Client]:
@@ -309,7 +311,7 @@ class Scripted:
         self.times.append(asyncio.get_running_loop().time())
         for line in self.answers.pop(0).splitlines(keepends=True):
             if line.startswith(b"event: heartbeat"):
-                await asyncio.sleep(BEAT_SECONDS)
+                self.beats += 1
             writer.write(line)
         await writer.drain()
         writer.close()
@@ -416,11 +418,13 @@ async def test_a_stream_that_only_ever_breaks_is_given_up() -> None:
 
 
 async def test_a_model_that_thinks_for_longer_than_the_patience_uses_up_none_of_it() -> None:
-    thinking = events(delta(1, 1, "a"), *[BEAT] * 20)
-    server = Scripted([STANDING, thinking, events(delta(2, 8, "bcdefgh"), END)])
-    async with server.running(patience_seconds=10 * BEAT_SECONDS) as client:
-        answer = await client.answer("gen_1")
-        assert text_of([entry async for entry in answer.stream()]) == "abcdefgh"
+    server = Scripted([events(delta(1, 1, "a"), *[BEAT] * 20)])
+    async with server.running() as client:
+        patience = Patience(3, first_seconds=0, now=lambda: server.beats)
+        line = Line(client._connection, patience)
+        assert [event.event async for event in line.events("/", {})] == ["delta"]
+        assert server.beats == 20
+        await patience.outlast(Unavailable("It ends the stream."))
 
 
 def told(event: str, **data: Any) -> str:
@@ -468,6 +472,7 @@ async def test_a_watch_comes_back_with_what_is_and_tells_nothing_twice() -> None
             events(snapshot(), told("later", user="ann"), told("typing", user="ann", typing=True)),
             events(snapshot(), "event: message\ndata: 7"),
             events(snapshot(), told("message", id="msg_1")),
+            events(snapshot(), told("delta", generation_id="gen_1", offset=[])),
             events(snapshot(), told("conversation", deleted=True), part(1, 1, "never")),
         ]
     )
@@ -479,13 +484,21 @@ async def test_a_watch_comes_back_with_what_is_and_tells_nothing_twice() -> None
         *("Snapshot", "AnswerEvent", "AnswerEvent"),
         "Snapshot",
         *("Snapshot", "TypingChanged"),
-        "Snapshot",
-        "Snapshot",
+        *("Snapshot", "Snapshot", "Snapshot"),
         *("Snapshot", "ConversationDeleted"),
     ]
     assert isinstance(happenings[0], Snapshot)
     [live] = happenings[0].answers
     assert live.tool_calls == [ToolCall(7, None, "look", "{")]
+
+
+async def test_a_watch_that_only_ever_breaks_is_given_up() -> None:
+    broken = [events(snapshot(), part(7, 7, "X"))] * 200
+    server = Scripted([http("200 OK", json.dumps(DETAILS).encode()), *broken])
+    async with server.running(patience_seconds=0.5) as client:
+        conversation = await client.conversation("conv_1")
+        with pytest.raises(Unavailable, match="broken stream"):
+            [happening async for happening in conversation.watch()]
 
 
 async def test_a_watch_ends_where_nobody_may_watch_any_more() -> None:

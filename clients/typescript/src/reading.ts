@@ -91,7 +91,8 @@ export class Reading {
       this.#retrySeconds = frames.retrySeconds ?? this.#retrySeconds;
       for (const frame of found) {
         yield frame;
-        this.#failures = 0; // Whoever finds a fault in it does not come back here.
+        // Whoever finds a fault in it does not come back here. A snapshot begins each connection, also where all behind it breaks.
+        if (frame.event !== "snapshot") this.#failures = 0;
       }
     }
   }

@@ -105,7 +105,7 @@ export class ConversationWatch implements AsyncIterable<ConversationEvent> {
 
   /** False for what was told already: an answer that ended while the snapshot was made can be told once more. */
   #isTaken(event: ConversationEvent): boolean {
-    if ("generation_id" in event) return this.#isGrown(event);
+    if ("generation_id" in event && "offset" in event) return this.#isGrown(event);
     if (event.type === "snapshot") this.#begin(event);
     else if (event.type === "conversation") this.conversation = event.conversation;
     else if (event.type === "deleted") this.#isDeleted = true;
@@ -135,6 +135,6 @@ function eventOf(frame: Frame): ConversationEvent {
   if (frame.event === "conversation") {
     return "deleted" in said ? { type: "deleted" } : { type: "conversation", conversation: said as Conversation };
   }
-  const known = "generation_id" in said ? loggedOf(said) : said;
+  const known = "generation_id" in said && "offset" in said ? loggedOf(said) : said;
   return { ...known, type: frame.event } as ConversationEvent; // One that a newer server knows, too.
 }

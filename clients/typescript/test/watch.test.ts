@@ -28,6 +28,7 @@ function snapshot(title: string, ...generations: object[]): string {
 }
 
 const LIVE = { id: "gen_1", message_id: "msg_2", model: "m", text: "one ", reasoning: "", tool_calls: [{ index: 7, id: null, name: "look", arguments: "{" }], offset: 3 };
+const TYPING = said("typing", { user: "ann", typing: true });
 const DELETED = said("conversation", { deleted: true });
 
 function watch(baseUrl: string, options: ReadingOptions = {}) {
@@ -47,7 +48,7 @@ test("tells all that happens, and what an answer has become", async (t) => {
       HINT + snapshot("Foxes"),
       said("message", { id: "msg_1", role: "user", content: "hello" }) + started("gen_1"),
       HEARTBEAT + delta("gen_1", 2, 3, "one ") + delta("gen_1", 4, 4, "two"),
-      said("typing", { user: "ann", typing: true }) + said("something newer", { seven: 7 }),
+      TYPING + said("something newer", { seven: 7 }) + said("rated", { generation_id: "gen_1", stars: 5 }),
       said("conversation", { id: "conv_1", title: "Hens" }) + finished("gen_1", 5) + DELETED,
     ]),
   );
@@ -55,7 +56,7 @@ test("tells all that happens, and what an answer has become", async (t) => {
   assert.equal(watching.conversation, null);
   const events = await all(watching);
   assert.deepEqual(events.map(({ type }) => type), [
-    ...["snapshot", "message", "started", "delta", "delta", "typing", "something newer", "conversation", "finished", "deleted"],
+    ...["snapshot", "message", "started", "delta", "delta", "typing", "something newer", "rated", "conversation", "finished", "deleted"],
   ]);
   assert.deepEqual(events[1], { type: "message", message: { id: "msg_1", role: "user", content: "hello" } });
   assert.deepEqual(events[5], { type: "typing", user: "ann", typing: true });
@@ -86,8 +87,7 @@ test("a lost connection is followed by another one, which begins with what is", 
 });
 
 test("what is told twice comes once, and a gap or nonsense is a lost connection", async (t) => {
-  const typing = said("typing", { user: "ann", typing: true });
-  const twice = started("gen_1") + typing;
+  const twice = started("gen_1") + TYPING;
   const gap = delta("gen_2", 2, 2, "four");
   const { baseUrl, asked } = await served(
     t,
@@ -105,20 +105,36 @@ test("what is told twice comes once, and a gap or nonsense is a lost connection"
   assert.deepEqual([asked.length, watching.answers.size], [5, 0]);
 });
 
-test("silence is a lost connection, and heartbeats are none", async (t) => {
+test("a watch that only ever breaks is given up, and one that tells something is not", async (t) => {
+  const broken = stream([HINT + snapshot("Foxes"), delta("gen_1", 7, 7, "X")]);
+  const breaking = await served(t, broken, broken, broken, stream([snapshot("Foxes") + DELETED]));
+  await assert.rejects(all(watch(breaking.baseUrl, { attempts: 3 })), Problem);
+  assert.equal(breaking.asked.length, 3);
+  const telling = Array.from({ length: 5 }, (_, turn) => stream([HINT + snapshot("Foxes"), turn % 2 ? HEARTBEAT : TYPING]));
+  const { baseUrl, asked } = await served(t, ...telling, stream([snapshot("Foxes") + DELETED]));
+  await all(watch(baseUrl, { attempts: 2 }));
+  assert.equal(asked.length, 6);
+});
+
+test("silence is a lost connection", async (t) => {
+  const { baseUrl, asked } = await served(t, stream([HINT + snapshot("Foxes")], "silence"), stream([snapshot("Foxes") + DELETED]));
+  const events = await all(watch(baseUrl, { silenceSeconds: 1 }));
+  assert.deepEqual([events.map(({ type }) => type), asked.length], [["snapshot", "snapshot", "deleted"], 2]);
+});
+
+test("heartbeats are no silence", async (t) => {
   const beating = (_: unknown, response: import("node:http").ServerResponse) => {
     response.writeHead(200, { "Content-Type": "text/event-stream" }).write(HINT + snapshot("Foxes"));
     let beats = 0;
     const timer = setInterval(() => {
-      response.write((beats += 1) < 10 ? HEARTBEAT : said("typing", { user: "ann", typing: true }));
-      if (beats === 10) clearInterval(timer);
-    }, 50);
+      response.write((beats += 1) < 14 ? HEARTBEAT : DELETED);
+      if (beats === 14) clearInterval(timer);
+    }, 250);
     response.on("close", () => clearInterval(timer));
   };
-  const { baseUrl, asked } = await served(t, beating, stream([snapshot("Foxes") + DELETED]));
-  const events = await all(watch(baseUrl, { silenceSeconds: 0.4 }));
-  assert.deepEqual(events.map(({ type }) => type), ["snapshot", "typing", "snapshot", "deleted"]);
-  assert.equal(asked.length, 2);
+  const { baseUrl, asked } = await served(t, beating);
+  const events = await all(watch(baseUrl, { silenceSeconds: 3 }));
+  assert.deepEqual([events.map(({ type }) => type), asked.length], [["snapshot", "deleted"], 1]);
 });
 
 for (const [status, type] of [[401, "unauthenticated"], [403, "forbidden"], [404, "not_found"]] as const) {

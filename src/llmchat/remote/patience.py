@@ -13,10 +13,12 @@ class Patience:
     Waits grow, and are drawn by lot: a service that comes back is not met by all at once.
     """
 
-    def __init__(self, seconds: float, *, first_seconds: float) -> None:
+    def __init__(
+        self, seconds: float, *, first_seconds: float, now: Callable[[], float] | None = None
+    ) -> None:
         self._seconds = seconds
         self._first_seconds = first_seconds
-        self._now: Callable[[], float] = asyncio.get_running_loop().time
+        self._now = now or asyncio.get_running_loop().time
         self.renew()
 
     def renew(self) -> None:

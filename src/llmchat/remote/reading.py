@@ -43,10 +43,13 @@ class Line:
             while (event := await self._next(events)) is not None:
                 if event.retry is not None:
                     self.hint_seconds = event.retry / 1000
-                if event.event == "heartbeat":
+                if not event.data:
+                    continue
+                if event.event != "heartbeat":
+                    yield event  # Whoever finds a fault in it does not come back here.
+                if event.event != "snapshot":
+                    # That one begins each connection, also where all behind it breaks.
                     self._patience.renew()
-                elif event.data:
-                    yield event
 
     async def _next(
         self, events: AsyncIterator[httpx2.ServerSentEvent]
@@ -73,7 +76,6 @@ async def read(
         try:
             async with aclosing(items_of(line)) as items:
                 async for item in items:
-                    patience.renew()
                     yield item
                     if line.over:
                         return

@@ -49,7 +49,7 @@ class _Told:
             if "generation_id" in said and "offset" in said:
                 return self._answer_event(name, said)
             return self._other(name, said)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
             raise Broken(f"{name} cannot be read: {error!r}") from None
 
     def _answer_event(self, name: str, said: Mapping[str, Any]) -> AnswerEvent | None:
