@@ -90,7 +90,11 @@ class MqttLink:
                     return True
         # The broker is there: it was not its absence that ended those connections.
         self._pause_seconds = _FIRST_PAUSE_SECONDS
-        _log.error("The MQTT broker ends the connection at this", topic=topic, bytes=len(payload))
+        _log.error(
+            "The MQTT broker ends the connection, or does not answer, at this",
+            topic=topic,
+            bytes=len(payload),
+        )
         return False
 
     async def _took(
