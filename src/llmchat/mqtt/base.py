@@ -39,5 +39,6 @@ class Link(Protocol):
         self, topic: str, payload: bytes, *, correlation: bytes | None = None, retain: bool = False
     ) -> bool:
         """Returns when the broker has it, however long that takes: with QoS 1, at least once. False
-        for what it does not take: each time it ended the connection instead, which the log says."""
+        for what it does not take: each time it ended the connection instead, or did not answer,
+        which the log says."""
         ...

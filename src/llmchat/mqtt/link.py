@@ -90,7 +90,11 @@ class MqttLink:
                     return True
         # The broker is there: it was not its absence that ended those connections.
         self._pause_seconds = _FIRST_PAUSE_SECONDS
-        _log.error("The MQTT broker ends the connection at this", topic=topic, bytes=len(payload))
+        _log.error(
+            "The MQTT broker ends the connection, or does not answer, at this",
+            topic=topic,
+            bytes=len(payload),
+        )
         return False
 
     async def _took(
@@ -163,11 +167,15 @@ class MqttLink:
         _log.info("Connected to the MQTT broker", broker=self._broker.address)
         ending = self._tasks.start(_until_it_ends(client), name="mqtt connection")
         broken = self._tasks.start(self._broken.wait(), name="mqtt connection is no good")
+        clock = asyncio.get_running_loop().time
+        since = clock()
         try:
             await asyncio.wait([ending, broken], return_when=asyncio.FIRST_COMPLETED)
             if ending.done():
                 ending.result()
         finally:
+            if clock() - since > _MOST_PAUSE_SECONDS:
+                self._pause_seconds = _FIRST_PAUSE_SECONDS
             await self._tasks_of(ending, broken)
 
     async def _tasks_of(self, *tasks: "asyncio.Task[Any]") -> None:

@@ -40,8 +40,8 @@ _ASK_SECONDS = 2.0
 
 class Publisher:
     """Each answer has one publisher, among all processes, which notes how far it has come. What it
-    leaves, another goes on with, or the next start: the broker may be told a little twice then, and
-    never a hole."""
+    leaves, another goes on with, or the next start: the broker may be told a little twice then. A
+    hole is only where the broker does not take a piece."""
 
     def __init__(
         self,
@@ -98,6 +98,10 @@ class Publisher:
         """Somebody asked for it again: told from its cursor on, or to its end with whoever is being
         told already. Raises RateLimited, StorageUnavailable."""
         while not await self.add(publication):
+            # Its turn may be stored and its beginning not: then nobody has heard of it.
+            begun = await self._publications.begin(publication.id, self._free_worker())
+            if begun is not None:
+                self._begin(begun)
             if await self._publications.join(publication.id, publication.asker):
                 return
 

@@ -20,9 +20,9 @@ from llmchat.errors import (
     ShuttingDown,
     StorageUnavailable,
 )
-from llmchat.ids import ConversationId, GenerationId, OwnerId
+from llmchat.ids import ConversationId, GenerationId, OwnerId, new_id
 from llmchat.mqtt import inputs, outputs
-from llmchat.mqtt.base import Delivery, Envelope, Link
+from llmchat.mqtt.base import Delivery, Link
 from llmchat.mqtt.inputs import Input
 from llmchat.mqtt.publishing import Publisher
 from llmchat.mqtt.speakers import Speakers
@@ -75,14 +75,15 @@ class Taking:
         """Returns when all is stored that has to be. Raises ShuttingDown for what is not done."""
         if delivery.retained:
             return  # Said to whoever comes later, and not to be answered at each of our starts.
+        tries = _Tries()
         while True:
             try:
-                await self._take(delivery)
+                await self._take(delivery, tries)
                 return
             except StorageUnavailable:
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _take(self, delivery: Delivery) -> None:
+    async def _take(self, delivery: Delivery, tries: "_Tries") -> None:
         try:
             name, command = self._topics.parsed(delivery.topic)
         except Invalid as error:
@@ -90,14 +91,20 @@ class Taking:
             await self._link.publish(self._topics.errors, payload)
             return
         try:
-            await self._do(command)(name, delivery)
+            await self._do(command, tries)(name, delivery)
         except (ShuttingDown, StorageUnavailable):
             raise
         except LlmchatError as error:
             await self._refuse(name, delivery, error)
 
-    def _do(self, command: Command) -> Callable[[str, Delivery], Awaitable[None]]:
-        return {"input": self._input, "stop": self._stop, "resume": self._resume}[command]
+    def _do(self, command: Command, tries: "_Tries") -> Callable[[str, Delivery], Awaitable[None]]:
+        speak = partial(self._input, tries)
+        done: dict[Command, Callable[[str, Delivery], Awaitable[None]]] = {
+            "input": speak,
+            "stop": self._stop,
+            "resume": self._resume,
+        }
+        return done[command]
 
     async def _refuse(self, name: str, delivery: Delivery, error: LlmchatError) -> None:
         payload = outputs.error(error.problem(), self._id_of(delivery))
@@ -118,7 +125,7 @@ class Taking:
         await self._speakers.count(principal)
         return principal
 
-    async def _input(self, name: str, delivery: Delivery) -> None:
+    async def _input(self, tries: "_Tries", name: str, delivery: Delivery) -> None:
         user = (await self._admit(name)).user
         is_text = (delivery.envelope.content_type or "").startswith("text/plain")
         asked = inputs.read_input(delivery.payload, is_text=is_text, most_bytes=self._most_bytes)
@@ -134,7 +141,14 @@ class Taking:
             await self._publications.call(conversation.id, name)
         id = asked.id or delivery.envelope.id
         asker = Asker(name, id, reply, delivery.envelope.correlation)
-        said = await self._say(user, conversation, asked, delivery, asker)
+        speak = partial(self._speak, user, conversation, asked, asker)
+        if asker.request_id is not None:
+            said = await speak(f"mqtt {conversation.id} {_digest(asker.request_id)}")
+        elif delivery.envelope.packet is None:
+            said = await speak(tries.own)
+        else:
+            same = f"{delivery.envelope.packet} {conversation.id} {asked.fingerprint}"
+            said = await self._say_packet(_digest(same), delivery.envelope.again, tries, speak)
         if isinstance(said, Note):
             await self._tell_stored(outputs.stored(said.message, id), asker)
         elif said.replayed:
@@ -199,37 +213,24 @@ class Taking:
             return await self._history.session(user, name)
         return await self._history.open_session(user, draft)
 
-    async def _say(
-        self,
-        user: OwnerId,
-        conversation: Conversation,
-        asked: Input,
-        delivery: Delivery,
-        asker: Asker,
-    ) -> Turn | Note:
-        speak = partial(self._speak, user, conversation, asked, asker)
-        if asker.request_id is not None:
-            return await speak(f"mqtt {conversation.id} {_digest(asker.request_id)}")
-        if delivery.envelope.packet is None:
-            return await speak(None)
-        return await self._say_packet(conversation, asked, delivery.envelope, speak)
-
     async def _say_packet(
         self,
-        conversation: Conversation,
-        asked: Input,
-        envelope: Envelope,
-        speak: Callable[[str | None], Awaitable[Turn | Note]],
+        same: str,
+        again: bool,
+        tries: "_Tries",
+        speak: Callable[[str], Awaitable[Turn | Note]],
     ) -> Turn | Note:
         """A message without an id of its own has the broker's, which are used again: only one that
-        is marked as sent again can be the same as one before."""
-        same = _digest(f"{envelope.packet} {conversation.id} {asked.fingerprint}")
+        is marked as sent again, or that we try again, can be the same as one before."""
         for number in range(_MOST_NAMESAKES):
-            said = await speak(f"mqtt packet {same} {number}")
-            recent = self._now() - said.message.created_at < _SAME_PACKET
-            if not said.replayed or (envelope.again and recent):
+            key = f"mqtt packet {same} {number}"
+            before = tries.begin(key, self._now())
+            said = await speak(key)
+            made = said.message.created_at
+            ours = before is not None and made >= before
+            if not said.replayed or ours or (again and self._now() - made < _SAME_PACKET):
                 return said
-        return await speak(None)
+        return await speak(tries.own)
 
     async def _speak(
         self,
@@ -237,10 +238,10 @@ class Taking:
         conversation: Conversation,
         asked: Input,
         asker: Asker,
-        key: str | None,
+        key: str,
     ) -> Turn | Note:
         # No header can have such a key: it has spaces in it.
-        once = None if key is None else IdempotencyKey(key, asked.fingerprint)
+        once = IdempotencyKey(key, asked.fingerprint)
         content = asked.content or ""
         return await self._speaking.say(
             user,
@@ -261,6 +262,20 @@ class Taking:
     def _id_of(self, delivery: Delivery) -> str | None:
         found = inputs.id_in(delivery.payload, most_bytes=self._most_bytes)
         return found or delivery.envelope.id
+
+
+class _Tries:
+    """Of one delivery. What the storage failed behind may be stored: its key is used again."""
+
+    def __init__(self) -> None:
+        self.own = f"mqtt delivery {new_id('delivery')}"
+        self._begun: dict[str, datetime] = {}
+
+    def begin(self, key: str, now: datetime) -> datetime | None:
+        """When it was tried first, unless that is now."""
+        before = self._begun.get(key)
+        self._begun.setdefault(key, now)
+        return before
 
 
 def _digest(text: str) -> str:
