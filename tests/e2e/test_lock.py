@@ -10,11 +10,13 @@ import pytest
 from llmchat.access.base import Scope
 from llmchat.access.keys import Keys
 from llmchat.clock import Clock
+from llmchat.datadir import restore_note
 from llmchat.engines import open_database, schema_url
+from llmchat.errors import StorageUnavailable
 from llmchat.ids import OwnerId
 from llmchat.lock import decided, too_open
 from llmchat.settings import Settings
-from llmchat.store import migrations
+from llmchat.store import migrations, restoring
 from llmchat.store.keys import SqlKeyStore
 from tests.client import Client
 from tests.service import Service
@@ -41,6 +43,42 @@ def test_it_is_decided_without_a_database_and_before_its_first_migration(tmp_pat
     assert decided(settings).auth == "keys"
     assert decided(settings.model_copy(update={"auth": "open"})).auth == "open"
     assert decided(settings.model_copy(update={"allow_open": True})).auth == "open"
+
+
+@pytest.mark.parametrize("had_data", [False, True])
+def test_what_a_restore_that_was_cut_off_puts_in_place_decides(
+    tmp_path: Path, had_data: bool
+) -> None:
+    settings = Settings(data_dir=tmp_path, discover=False)
+    asyncio.run(_make_key(settings))
+    path = tmp_path / "llmchat.db"
+    path.replace(restoring.new_of(path))
+    if had_data:
+        migrations.upgrade(schema_url(settings))
+    assert decided(settings).auth == "open"
+    restoring.decide(restore_note(tmp_path), [path])
+    there = sorted(tmp_path.iterdir())
+    assert decided(settings).auth == "keys"
+    assert sorted(tmp_path.iterdir()) == there
+    restoring.finish(restore_note(tmp_path), [path])
+    assert decided(settings).auth == "keys"
+
+
+def test_a_broken_database_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "llmchat.db").write_text("no database, but long enough to be read as one" * 20)
+    with pytest.raises(StorageUnavailable) as caught:
+        decided(Settings(data_dir=tmp_path, discover=False))
+    assert str(tmp_path / "llmchat.db") in caught.value.detail
+    assert "llmchat db restore" in caught.value.detail
+
+
+def test_a_data_directory_that_cannot_be_looked_into_is_named(tmp_path: Path) -> None:
+    # Unlike a directory of somebody else's, a name this long stops root as well.
+    folder = tmp_path / ("x" * 300)
+    with pytest.raises(StorageUnavailable) as caught:
+        decided(Settings(data_dir=folder, discover=False))
+    assert str(folder) in caught.value.detail
+    assert "LLMCHAT_DATA_DIR" in caught.value.detail
 
 
 @pytest.mark.parametrize(
