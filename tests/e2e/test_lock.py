@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
+from fastapi import FastAPI
 
 from llmchat.access.base import Scope
 from llmchat.access.keys import Keys
+from llmchat.app import create_app
 from llmchat.clock import Clock
 from llmchat.datadir import restore_note
 from llmchat.engines import open_database, schema_url
@@ -20,6 +23,7 @@ from llmchat.store import migrations, restoring
 from llmchat.store.keys import SqlKeyStore
 from tests.client import Client
 from tests.service import Service
+from tests.web.conftest import serve
 
 
 async def test_a_key_locks_the_door_from_the_next_start_on(tmp_path: Path) -> None:
@@ -28,6 +32,15 @@ async def test_a_key_locks_the_door_from_the_next_start_on(tmp_path: Path) -> No
     async with service.running(), service.client() as client:
         assert "Locked" in service.log
         assert await _statuses(client, secret) == (401, 200)
+
+
+def test_so_it_does_in_an_application_of_ones_own(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, discover=False)
+    app = create_app(settings)
+    assert _status_without_key(app) == 200
+    asyncio.run(_make_key(settings))
+    assert _status_without_key(app) == 401
+    assert _status_without_key(create_app(settings)) == 401
 
 
 def test_it_is_decided_without_a_database_and_before_its_first_migration(tmp_path: Path) -> None:
@@ -98,6 +111,12 @@ def test_a_data_directory_that_cannot_be_looked_into_is_named(tmp_path: Path) ->
 def test_what_is_too_open_does_not_start(given: dict[str, object], is_refused: bool) -> None:
     settings = Settings.model_validate({"auth": "open", **given})
     assert (too_open(settings) is not None) == is_refused
+
+
+def _status_without_key(app: FastAPI) -> int:
+    """What one start of the application answers."""
+    with serve(app) as (url, _):
+        return httpx2.get(f"{url}/api/me").status_code
 
 
 async def _make_key(settings: Settings) -> str:
