@@ -1,5 +1,6 @@
 """The composition root: what is opened, in which order, and how it is wired together."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
@@ -29,6 +30,7 @@ from llmchat.engines import Engines
 from llmchat.entrance import allowed_hosts, open_entrance
 from llmchat.ids import WorkerId, new_id
 from llmchat.instruments import Instruments
+from llmchat.lock import decided
 from llmchat.metering import Prices
 from llmchat.metrics.board import Board
 from llmchat.notifying import open_webhooks
@@ -49,12 +51,18 @@ _log = structlog.get_logger(__name__)
 def create_app(settings: Settings, board: Board | None = None) -> FastAPI:
     """The service as an ASGI application. It opens what it needs when its lifespan begins, and
     then has `app.state.parts` and `app.state.services`. With a `board` it is one of several
-    workers, and has joined it."""
+    workers, and has joined it.
+
+    Where `auth` is auto, each beginning of the lifespan decides whether callers are asked for a
+    key. The host names are then those of an open service, unless the settings list others.
+    """
     eyes = instruments.instruments_of(settings, board)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
-        async with opened(settings, eyes) as (parts, services), devices.open_door(parts, services):
+        # In a thread: an event loop runs here.
+        chosen = await asyncio.to_thread(decided, settings)
+        async with opened(chosen, eyes) as (parts, services), devices.open_door(parts, services):
             app.state.parts, app.state.services = parts, services
             yield
 

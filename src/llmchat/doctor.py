@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -27,6 +26,7 @@ from llmchat.errors import (
     UpstreamTimeout,
     UpstreamTruncated,
 )
+from llmchat.lock import decided
 from llmchat.prompts import Prompt, PromptMessage
 from llmchat.providers.base import Health
 from llmchat.providers.factory import ProviderFactory, Source
@@ -36,6 +36,7 @@ from llmchat.store import migrations
 from llmchat.store.outbox import SqlOutbox
 from llmchat.webhooks.addresses import Unreachable, addresses_of
 from llmchat.webhooks.base import Waiting
+from llmchat.webhooks.posting import place_of
 
 _ANSWER_SECONDS = 30.0
 # Some servers want no fewer, and some models think with the first ones.
@@ -104,6 +105,9 @@ async def _broker(settings: Settings) -> list[Finding]:
         await devices.ask_broker(settings)
     except LlmchatError as error:
         return [Finding(error.detail, is_fault=True)]
+    # Of a database that cannot be asked another finding tells.
+    with suppress(StorageUnavailable):
+        settings = await asyncio.to_thread(decided, settings)
     if settings.auth == "keys" and not (settings.mqtt_key_id or settings.mqtt.allow):
         text = "The MQTT broker answers, and nobody may speak over it: set LLMCHAT_MQTT_KEY_ID."
         return [Finding(text, is_fault=True)]
@@ -129,15 +133,14 @@ async def _webhooks(settings: Settings) -> list[Finding]:
 
 async def _address(settings: Settings, name: str) -> Finding:
     webhook = settings.all_webhooks[name]
-    url, private = urlsplit(webhook.url), settings.webhook_private_addresses
-    port = url.port or (443 if url.scheme == "https" else 80)
     try:
-        addresses = await addresses_of(url.hostname or "", port, private=private)
+        host, port = place_of(webhook.url)
+        addresses = await addresses_of(host, port, private=settings.webhook_private_addresses)
     except Unreachable as error:
         return Finding(f"The webhook {name} reaches nobody: {error}.", is_fault=True)
     signed = "one secret" if len(webhook.keys) == 1 else f"{len(webhook.keys)} secrets"
     return Finding(
-        f"The webhook {name} goes to {url.hostname} ({', '.join(addresses)}), signed with {signed}."
+        f"The webhook {name} goes to {host} ({', '.join(addresses)}), signed with {signed}."
     )
 
 

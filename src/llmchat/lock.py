@@ -2,8 +2,11 @@
 
 import ipaddress
 
+from llmchat import datadir
 from llmchat.engines import database_path, schema_url
+from llmchat.errors import StorageUnavailable
 from llmchat.settings import Settings
+from llmchat.store import migrations, restoring
 from llmchat.store.glance import glance
 from llmchat.store.keys import any_key
 
@@ -13,9 +16,7 @@ def decided(settings: Settings) -> Settings:
     also when none is good any more. Not where an event loop runs. Raises StorageUnavailable."""
     if settings.auth != "auto":
         return settings
-    path = database_path(settings)
-    is_new = path is not None and not path.exists()
-    asks = not (settings.allow_open or is_new) and glance(schema_url(settings), any_key)
+    asks = not settings.allow_open and _has_keys(settings)
     return settings.model_copy(update={"auth": "keys" if asks else "open"})
 
 
@@ -36,6 +37,24 @@ def too_open(settings: Settings) -> str | None:
             "the origins, or set LLMCHAT_AUTH=keys."
         )
     return None
+
+
+def _has_keys(settings: Settings) -> bool:
+    path = database_path(settings)
+    if path is None:
+        return glance(schema_url(settings), any_key)
+    try:
+        # The service ends a restore that was cut off only when it opens its data, which is later.
+        path = restoring.holding(datadir.restore_note(settings.data_dir), path)
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise StorageUnavailable(
+            f"The database {path} cannot be read: {error.strerror}. Let this user read it, or "
+            "choose another data directory with --data-dir or LLMCHAT_DATA_DIR."
+        ) from error
+    return glance(migrations.sqlite_url(path), any_key)
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,5 +1,6 @@
 """Where a webhook may go: to the internet, and nowhere else unless somebody says so."""
 
+import asyncio
 from ipaddress import ip_address
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from llmchat.webhooks.addresses import Unreachable, addresses_of, is_public
 from llmchat.webhooks.base import Endpoint, EventType, Message
 from llmchat.webhooks.posting import Poster
+from tests.raw_http import PATIENCE_SECONDS
 
 PUBLIC = ("1.1.1.1", "8.8.8.8", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::1.1.1.1")
 PRIVATE = (
@@ -50,6 +52,13 @@ async def test_unless_it_is_allowed() -> None:
 async def test_a_name_that_leads_nowhere() -> None:
     with pytest.raises(Unreachable, match="cannot be resolved"):
         await addresses_of("no-such-host.invalid", 443, private=False)
+
+
+@pytest.mark.parametrize("host", ["a..b", f"{'x' * 64}.invalid"])
+async def test_what_can_be_no_name(host: str) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        with pytest.raises(Unreachable, match=r"cannot be resolved: .*label"):
+            await addresses_of(host, 443, private=False)
 
 
 async def test_a_name_in_other_letters_is_the_one_that_is_written_so_today() -> None:

@@ -43,6 +43,12 @@ async def test_one_at_a_private_address_is_at_fault(tmp_path: Path) -> None:
     assert "LLMCHAT_WEBHOOK_PRIVATE_ADDRESSES" in text
 
 
+async def test_the_name_is_looked_up_that_is_posted_to(tmp_path: Path) -> None:
+    [(is_fault, text)] = await check(tmp_path, "https://straße.invalid/hook")
+    assert is_fault
+    assert "xn--strae-oqa.invalid" in text
+
+
 async def test_what_has_waited_for_hours_is_a_fault(tmp_path: Path, stores: Stores) -> None:
     url = "https://127.0.0.1/hook"
     # Of 2001: it does not matter when this runs.

@@ -115,10 +115,6 @@ class Spending:
         """What is left of each allowance of the user, and of the key that was shown."""
         return await self._usage.standings(self.spender(user))
 
-    def tokens_of(self, model: str, text: str) -> int:
-        """How many of the model's a text is, as far as we know."""
-        return self._tokens.count_text(model, text)
-
     def reservation(
         self, spender: Spender, model: str, input_tokens: int, params: Params
     ) -> Reservation:

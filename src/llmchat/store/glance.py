@@ -8,9 +8,10 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 
+from llmchat.errors import StorageUnavailable
 from llmchat.store import postgres
 from llmchat.store.database import said_by, unavailable
 
@@ -20,7 +21,7 @@ T = TypeVar("T")
 
 
 def glance(url: str, ask: Callable[[Connection], T]) -> T:
-    """What `ask` finds there. Raises StorageUnavailable when Postgres cannot be reached."""
+    """What `ask` finds there. Raises StorageUnavailable when it cannot be asked."""
     with translated(url):
         if postgres.is_postgres(url):
             return asyncio.run(_postgres(url, ask))
@@ -34,14 +35,18 @@ def glance(url: str, ask: Callable[[Connection], T]) -> T:
 
 @contextmanager
 def translated(url: str) -> Generator[None, None, None]:
-    """What Postgres' driver raises inside comes out as StorageUnavailable."""
+    """What a driver raises inside comes out as StorageUnavailable."""
     try:
         yield
     except DBAPIError as error:
-        if not postgres.is_postgres(url):
-            raise
-        name = postgres.named(postgres.parsed(url))
-        raise unavailable(name, said_by(error)) from error
+        if postgres.is_postgres(url):
+            name = postgres.named(postgres.parsed(url))
+            raise unavailable(name, said_by(error)) from error
+        raise StorageUnavailable(
+            f"The database {make_url(url).database} could not be used: {said_by(error)}. Let this "
+            "user read and write it; if it is damaged, put a backup in its place with "
+            "`llmchat db restore --replace`."
+        ) from error
 
 
 async def _postgres(url: str, ask: Callable[[Connection], T]) -> T:

@@ -34,7 +34,7 @@ def config_for(url: str) -> Config:
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Raises StorageUnavailable when Postgres cannot be reached. Of several processes that do this
+    """Raises StorageUnavailable when the database cannot be used. Of several processes that do this
     at once, one does it and the others wait."""
     with translated(url):
         command.upgrade(config_for(url), revision)

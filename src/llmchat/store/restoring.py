@@ -34,6 +34,12 @@ def decide(note: Path, paths: Collection[Path]) -> None:
     sync(note.parent)
 
 
+def holding(note: Path, path: Path) -> Path:
+    """The file with what is in this place, or is when `finish` is through. Raises OSError."""
+    new = new_of(path)
+    return new if note.exists() and new.exists() else path
+
+
 def finish(note: Path, paths: Collection[Path]) -> bool:
     """Whether there was a note; then all new files are in their places. Without one, what was made
     of those for `paths` goes. Nobody may have the files open. Raises StorageUnavailable."""

@@ -30,6 +30,8 @@ async def addresses_of(host: str, port: int, *, private: bool) -> Sequence[str]:
         found = await _looked_up(host, port)
     except OSError as error:
         raise Unreachable(f"the name {host} cannot be resolved: {error.strerror}") from error
+    except UnicodeError as error:
+        raise Unreachable(f"the name {host} cannot be resolved: {error}") from error
     addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
     hidden = [it for it in addresses if not (private or is_public(ip_address(it)))]
     if hidden:
@@ -46,19 +48,20 @@ async def _looked_up(host: str, port: int) -> Sequence[Any]:
     loop = asyncio.get_running_loop()
     found: asyncio.Future[Sequence[Any]] = loop.create_future()
 
-    def tell(result: Sequence[Any] | OSError) -> None:
+    def tell(result: Sequence[Any] | Exception) -> None:
         if not found.done():
-            if isinstance(result, OSError):
+            if isinstance(result, Exception):
                 found.set_exception(result)
             else:
                 found.set_result(result)
 
     def look() -> None:
         try:
-            result: Sequence[Any] | OSError = socket.getaddrinfo(
+            result: Sequence[Any] | Exception = socket.getaddrinfo(
                 host, port, type=socket.SOCK_STREAM
             )
-        except OSError as error:
+        # The latter of a name with an empty label, or one that is too long.
+        except (OSError, UnicodeError) as error:
             result = error
         with suppress(RuntimeError):  # The loop is closed: nobody wants to know any more.
             loop.call_soon_threadsafe(tell, result)

@@ -71,10 +71,10 @@ class Poster:
         return self._opened
 
     async def _post(self, endpoint: Endpoint, message: Message) -> Refusal | None:
+        host, port = place_of(endpoint.url)
         url = httpx2.URL(endpoint.url)
-        port = url.port or {"http": 80, "https": 443}[url.scheme]
         refusal = Refusal("it has no address")
-        for address in await addresses_of(_name_of(url), port, private=self._private):
+        for address in await addresses_of(host, port, private=self._private):
             try:
                 return await self._post_to(address, url, endpoint, message)
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
@@ -99,6 +99,15 @@ class Poster:
         answer = await self._client.send(request, stream=True)
         await answer.aclose()
         return _refusal_of(answer)
+
+
+def place_of(address: str) -> tuple[str, int]:
+    """The name that is looked up, and the port. Raises Unreachable."""
+    try:
+        url = httpx2.URL(address)
+    except httpx2.InvalidURL as error:
+        raise Unreachable(f"its URL cannot be read: {error}") from error
+    return _name_of(url), url.port or {"http": 80, "https": 443}[url.scheme]
 
 
 def _name_of(url: httpx2.URL) -> str:
