@@ -17,6 +17,7 @@ pytestmark = pytest.mark.embedded
 # A look is a whole client, and work for the worker that answers.
 _LOOK_SECONDS = 0.25
 WORKERS = 2
+NAMES = {str(number) for number in range(1, WORKERS + 1)}
 ANSWERS = 6
 TOKEN = "a-token-for-prometheus-and-nothing-else"
 GIVEN = {"Authorization": f"Bearer {TOKEN}"}
@@ -78,13 +79,13 @@ async def test_a_killed_worker_takes_what_it_held_and_leaves_what_it_counted(
         lambda it: (
             victim not in pids(service)
             and len(pids(service)) == WORKERS == it.sum("llmchat_processes")
+            # A worker says what it takes later than that it is there.
+            and {each["worker"] for each in it.series("process_resident_memory_bytes")} == NAMES
         ),
     )
     assert after.sum(ended, outcome="complete") == ANSWERS
     requests = "llmchat_http_requests_total"
     assert after.sum(requests) >= before.sum(requests)
-    shown = {it["worker"] for it in after.series("process_resident_memory_bytes")}
-    assert shown == {str(number) for number in range(1, WORKERS + 1)}
     assert after.sum("llmchat_build_info", engines="shared") == 1
     await _is_read_while_nothing_is_there(cluster, service, admin)
 
