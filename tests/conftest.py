@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--schemathesis-examples",
         type=int,
-        default=3,
+        default=2,
         help="how many requests are made up for each operation",
     )
     group.addoption(

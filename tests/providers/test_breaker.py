@@ -153,7 +153,7 @@ class BreakerMachine(RuleBasedStateMachine):
 def test_any_order_of_outcomes_gives_what_a_plain_account_says() -> None:
     run_state_machine_as_test(
         BreakerMachine,
-        settings=settings(max_examples=300, stateful_step_count=60, deadline=None),
+        settings=settings(max_examples=150, stateful_step_count=60, deadline=None),
     )
 
 

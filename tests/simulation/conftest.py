@@ -2,7 +2,7 @@
 
 import pytest
 
-_SEEDS = 400
+_SEEDS = 250
 _A_TEST_HAS = 100
 
 

@@ -32,6 +32,7 @@ def test_a_bug_in_the_log_is_found(make_log: MakeLog) -> None:
     assert finds(make_log=make_log) is not None
 
 
+@pytest.mark.thorough
 def test_a_take_over_that_fences_nobody_is_found() -> None:
     assert finds(make_redis=FencesNobody) is not None
 

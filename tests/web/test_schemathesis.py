@@ -14,7 +14,7 @@ from llmchat.app import create_app
 from llmchat.settings import Settings
 from tests.web.conftest import UNPACED
 
-EXAMPLES = 3
+EXAMPLES = 2
 PATIENCE_SECONDS = 20.0
 MOST_MODEL_CHARS = 256
 REFUSALS = [400, 404, 405, 409, 413, 415, 422]
