@@ -1,4 +1,4 @@
-"""Whatever happens to a service of a few processes, its promises hold: in a thousand worlds."""
+"""Whatever happens to a service of a few processes, its promises hold: in hundreds of worlds."""
 
 import pytest
 
